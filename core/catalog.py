@@ -1,0 +1,199 @@
+"""Reads the jobs of a work directory for clients: rows from the index, checked against the folders before they are shown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from . import metadir
+from .conditions import JobEnd, evaluate
+from .identity import is_alive, this_boot, this_host
+from .index import Indexed, IndexReader, IndexUnusableError
+from .job import ENDED, IN_FLIGHT, JobRow, Reason, State
+from .journal import Change, JournalReader
+from .lease import Lease, is_held, read_lease
+from .verdict import Facts, Observation, Verdict, judge, summarize
+from .workdir import INDEX, JOURNAL, WorkDir
+
+# Seconds between two looks at the jobs that have not ended, while no engine drives.
+_UNDRIVEN_POLL = 1.0
+
+
+class Detail(msgspec.Struct, frozen=True):
+    """One job in full: its row and the facts behind it."""
+
+    row: JobRow
+    facts: Facts
+
+
+class Catalog:
+    """The jobs of ``workdir``. Reading changes nothing on disk and needs no engine."""
+
+    def __init__(self, workdir: WorkDir) -> None:
+        """Read from ``workdir``, which must exist when a method is called (FileNotFoundError)."""
+        self.workdir = workdir
+
+    def engine(self) -> Lease | None:
+        """The lease of the engine that drives now, or None."""
+        lease = read_lease(self.workdir)
+        return lease if is_held(lease) else None
+
+    def all(self) -> list[JobRow]:
+        """Every job, by id."""
+        return self._checked(IndexReader.all)
+
+    def recent(self, ended: int) -> list[JobRow]:
+        """Every job that has not ended, and the ``ended`` that did so last; by id."""
+
+        def query(index: IndexReader) -> list[Indexed]:
+            return index.active() + index.newest_ended(ended)
+
+        rows = self._checked(query)
+        done = sorted((row for row in rows if row.state in ENDED), key=lambda row: row.ended or 0.0)
+        old = {row.id for row in done[: max(0, len(done) - ended)]}
+        return [row for row in rows if row.id not in old]
+
+    def some(self, jobs: Iterable[int]) -> list[JobRow]:
+        """These jobs, as far as they exist, by id; straight from their folders."""
+        driven = self.engine() is not None
+        rows = (self._derive(job, driven) for job in sorted(set(jobs)))
+        return [row for row in rows if row is not None]
+
+    def detail(self, job: int) -> Detail | None:
+        """One job in full, straight from its folder; None if there is no such job."""
+        facts = self._facts(job)
+        if facts is None:
+            return None
+        row = self._row(job, facts, self.engine() is not None)
+        return Detail(row, facts)
+
+    def _checked(self, query: Callable[[IndexReader], list[Indexed]]) -> list[JobRow]:
+        """The rows of a query that are still true, the others made anew, and the jobs the index does not know."""
+        present = set(self.workdir.ids())
+        driven = self.engine() is not None
+        try:
+            with IndexReader(self.workdir.file(INDEX)) as index:
+                found, known = query(index), index.ids()
+        except IndexUnusableError:
+            found, known = [], set[int]()
+        rows: list[JobRow | None] = []
+        for item in found:
+            job = item.row.id
+            true = self.workdir.mtime_ns(job) == item.mtime and (driven or item.row.state not in IN_FLIGHT)
+            rows.append(item.row if true else self._derive(job, driven))
+        rows += [self._derive(job, driven) for job in present - known]
+        return sorted((row for row in rows if row is not None), key=lambda row: row.id)
+
+    def _facts(self, job: int) -> Facts | None:
+        try:
+            facts = metadir.read_facts(self.workdir.metadir(job))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        # A folder without job.json is a job just being made, or one that was never made to the end.
+        return facts if facts.spec is not None or metadir.SPEC in facts.damaged else None
+
+    def _derive(self, job: int, driven: bool) -> JobRow | None:
+        facts = self._facts(job)
+        return None if facts is None else self._row(job, facts, driven)
+
+    def _row(self, job: int, facts: Facts, driven: bool) -> JobRow:
+        verdict = judge(facts)
+        if verdict.state in IN_FLIGHT and not driven:
+            verdict = judge(facts, _look(facts))
+        if verdict.state is State.CREATED and facts.spec is not None:
+            outlook = evaluate(facts.spec.after, self._end_of, time.time())
+            waits = outlook.answer != "holds"
+            verdict = Verdict(State.CREATED if waits else State.QUEUED, detail=f"waits for {outlook.why}" if waits else "")
+        return summarize(job, self.workdir.path, facts, verdict)
+
+    def _end_of(self, job: int) -> JobEnd:
+        facts = self._facts(job)
+        if facts is None:
+            return "missing"
+        state = judge(facts).state
+        if state not in ENDED:
+            return "active"
+        return "ok" if state is State.FINISHED else "fail"
+
+
+def _look(facts: Facts) -> Observation | None:
+    """What a client can see by itself of a job in flight on this machine, while no engine watches it."""
+    begin = facts.begin
+    if begin is None or begin.host != this_host():
+        return None
+    if begin.boot != this_boot():
+        return Observation("gone", Reason.NODE_FAILURE, "this machine was restarted while it ran")
+    if is_alive(begin.wrapper) or is_alive(begin.payload):
+        return Observation("running")
+    return Observation("gone", Reason.LOST, "the job script was killed before it could record the exit code")
+
+
+class Follower:
+    """Tells what changed since the last call. ``rows`` is the state at the start, to which changes apply in order."""
+
+    def __init__(self, catalog: Catalog, ended: int | None) -> None:
+        """Start with every job that has not ended and the ``ended`` newest that have (None: all)."""
+        self._catalog = catalog
+        self._ended = ended
+        # Before the rows: a change in between is then told twice, never lost.
+        self._journal = JournalReader(catalog.workdir.file(JOURNAL))
+        self._looked_at = 0.0
+        self.rows = self._read()
+
+    def _read(self) -> list[JobRow]:
+        self._known = set(self._catalog.workdir.ids())
+        rows = self._catalog.all() if self._ended is None else self._catalog.recent(self._ended)
+        self._active = {row.id: row for row in rows if row.state not in ENDED}
+        return rows
+
+    def poll(self) -> list[Change]:
+        """The changes since the last call. Raises FileNotFoundError when the work directory is gone."""
+        changes = self._journal.read()
+        if changes is None:
+            before = self._known
+            changes = [Change(row=row) for row in self._read()]
+            changes += [Change(removed=job) for job in before - self._known]
+        else:
+            changes += self._unannounced()
+        changes = self._without_repeats(changes)
+        return changes
+
+    def _unannounced(self) -> list[Change]:
+        """What the journal does not tell: new folders the engine has not seen yet, and all while no engine drives."""
+        present = set(self._catalog.workdir.ids())
+        changes = [Change(removed=job) for job in self._known - present]
+        fresh = present - self._known
+        changes += [Change(row=row) for row in self._catalog.some(fresh)]
+        # A folder without its job.json yet is looked at again the next time.
+        self._known = present - (fresh - {change.row.id for change in changes if change.row is not None})
+        now = time.monotonic()
+        if self._active and now - self._looked_at >= _UNDRIVEN_POLL:
+            self._looked_at = now
+            if self._catalog.engine() is None:
+                changes += [Change(row=row) for row in self._catalog.some(self._active)]
+        return changes
+
+    def _without_repeats(self, changes: list[Change]) -> list[Change]:
+        kept: list[Change] = []
+        for change in changes:
+            if change.removed is not None:
+                self._active.pop(change.removed, None)
+                self._known.discard(change.removed)
+            elif change.row is not None:
+                row = change.row
+                if self._active.get(row.id) == row:
+                    continue
+                self._known.add(row.id)
+                if row.state in ENDED:
+                    self._active.pop(row.id, None)
+                else:
+                    self._active[row.id] = row
+            kept.append(change)
+        return kept
+
+    @property
+    def active(self) -> int:
+        """How many jobs have not ended."""
+        return len(self._active)

@@ -1,0 +1,137 @@
+"""When a job may start: conditions on other jobs' ends and on the time, and whether they hold, wait, or never can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import msgspec
+
+Ending = Literal["ok", "fail", "any"]
+JobEnd = Literal["ok", "fail", "active", "missing"]
+EndOf = Callable[[int], JobEnd]
+
+
+class AfterJob(msgspec.Struct, frozen=True, tag="job"):
+    """Holds once job ``id`` has ended well ("ok"), badly ("fail": failed, cancelled or unknown) or at all ("any")."""
+
+    id: int
+    ending: Ending = "ok"
+
+
+class AfterTime(msgspec.Struct, frozen=True, tag="time"):
+    """Holds from the moment ``at`` (epoch seconds) on."""
+
+    at: float
+
+
+class AllOf(msgspec.Struct, frozen=True, tag="all"):
+    """Holds when every part holds."""
+
+    parts: tuple[Condition, ...]
+
+
+class AnyOf(msgspec.Struct, frozen=True, tag="any"):
+    """Holds when one part holds."""
+
+    parts: tuple[Condition, ...]
+
+
+Condition = AfterJob | AfterTime | AllOf | AnyOf
+
+
+class Outlook(msgspec.Struct, frozen=True):
+    """What a condition comes to now.
+
+    ``answer``: "holds", "waits" or "never". ``why`` says in words what is waited for or why it can never hold.
+    ``wake`` is the next moment (epoch seconds) at which time alone may change the answer.
+    """
+
+    answer: Literal["holds", "waits", "never"]
+    why: str = ""
+    wake: float | None = None
+
+
+HOLDS = Outlook("holds")
+_ENDS = {"ok": "to end well", "fail": "to end badly", "any": "to end"}
+
+
+def evaluate(condition: Condition | None, end_of: EndOf, now: float) -> Outlook:
+    """Decide a condition. ``end_of(id)`` tells how a job stands; ``now`` is epoch seconds.
+
+    A job whose folder is gone ("missing") can satisfy nothing any more.
+    """
+    if condition is None:
+        return HOLDS
+    if isinstance(condition, AfterTime):
+        return HOLDS if now >= condition.at else Outlook("waits", "a start time", condition.at)
+    if isinstance(condition, AfterJob):
+        return _after_job(condition, end_of(condition.id))
+    outlooks = [evaluate(part, end_of, now) for part in condition.parts]
+    decide = _all if isinstance(condition, AllOf) else _any
+    return decide(outlooks)
+
+
+def _after_job(condition: AfterJob, end: JobEnd) -> Outlook:
+    job = f"job {condition.id}"
+    if end == "active":
+        return Outlook("waits", f"{job} {_ENDS[condition.ending]}")
+    if end == "missing":
+        return Outlook("never", f"{job} was removed")
+    if condition.ending == "any" or condition.ending == end:
+        return HOLDS
+    return Outlook("never", f"{job} ended {'badly' if end == 'fail' else 'well'}")
+
+
+def _all(outlooks: list[Outlook]) -> Outlook:
+    for outlook in outlooks:
+        if outlook.answer == "never":
+            return outlook
+    return _waiting([outlook for outlook in outlooks if outlook.answer == "waits"], " and ") or HOLDS
+
+
+def _any(outlooks: list[Outlook]) -> Outlook:
+    if not outlooks or any(outlook.answer == "holds" for outlook in outlooks):
+        return HOLDS
+    waiting = _waiting([outlook for outlook in outlooks if outlook.answer == "waits"], " or ")
+    return waiting or Outlook("never", " and ".join(outlook.why for outlook in outlooks))
+
+
+def _waiting(outlooks: list[Outlook], joiner: str) -> Outlook | None:
+    if not outlooks:
+        return None
+    wakes = [outlook.wake for outlook in outlooks if outlook.wake is not None]
+    shown = [outlook.why for outlook in outlooks[:3]]
+    if len(outlooks) > 3:
+        shown.append(f"{len(outlooks) - 3} more")
+    return Outlook("waits", joiner.join(shown), min(wakes, default=None))
+
+
+def jobs_in(condition: Condition | None) -> Iterator[int]:
+    """Yield the id of every job that a condition names."""
+    if isinstance(condition, AfterJob):
+        yield condition.id
+    elif isinstance(condition, AllOf | AnyOf):
+        for part in condition.parts:
+            yield from jobs_in(part)
+
+
+def all_of(parts: list[Condition]) -> Condition | None:
+    """Join conditions that must all hold; None where there are none."""
+    if not parts:
+        return None
+    return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+
+
+def describe(condition: Condition | None) -> str:
+    """Say a condition in words, for people."""
+    if condition is None:
+        return ""
+    if isinstance(condition, AfterTime):
+        from datetime import datetime
+
+        return "not before " + datetime.fromtimestamp(condition.at).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+    if isinstance(condition, AfterJob):
+        return f"job {condition.id} {_ENDS[condition.ending]}"
+    joiner = " and " if isinstance(condition, AllOf) else " or "
+    return "(" + joiner.join(describe(part) for part in condition.parts) + ")"

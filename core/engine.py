@@ -1,0 +1,404 @@
+"""The engine: drives one work directory. It starts what is due, observes what runs, and publishes its verdicts."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+
+import anyio
+import anyio.lowlevel
+
+from . import metadir
+from .backend import Answer, Backend, BackendMissingError, Handle, Rejected, Request, Took, load
+from .job import IN_FLIGHT, Accepted, EngineEnd, Reason, State, Submitting
+from .lease import RENEWAL, HeldLease, take
+from .publisher import Publisher
+from .roster import Roster
+from .script import job_script
+from .settings import Settings, SettingsError, read_settings
+from .verdict import Facts, Observation, judge
+from .workdir import WAKE, WorkDir
+
+_log = logging.getLogger("jobtui.engine")
+
+# How many jobs are looked at before the engine sees to everything else again.
+_CHUNK = 200
+# Seconds in which many changes become one write.
+_FLUSH = 0.01
+_RECONCILE = 60.0
+_INBOX_POLL = 2.0
+_TROUBLE_PAUSE = 5.0
+_ENVIRONMENTS_KEPT = 16
+
+
+class WorkDirGoneError(Exception):
+    """The work directory was removed under the engine, or another engine took it over."""
+
+
+@contextlib.contextmanager
+def single_errors() -> Iterator[None]:
+    """Raise the error itself where a task group wraps just one."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) == 1:
+            raise group.exceptions[0] from None
+        raise
+
+
+class Engine:
+    """Drives the jobs of one work directory while ``run`` runs. Jobs outlive it; the next engine takes them up."""
+
+    def __init__(self, workdir: WorkDir, settings: Settings | None = None) -> None:
+        """Drive ``workdir`` by the given settings, or by those stored for it, which may then change at any time."""
+        self.workdir = workdir
+        self.halted_by: int | None = None
+        self._given = settings
+        self._stop = False
+        self._bell = anyio.Event()
+        self._environments: dict[str, dict[str, str]] = {}
+
+    async def run(self, *, stop_when_idle: bool = True) -> None:
+        """Drive until there is nothing left to drive (or, with ``stop_when_idle`` False, until ``stop``).
+
+        Raises LeaseTakenError if another engine drives, WorkDirGoneError, SettingsError, and OSError or
+        sqlite3.Error if the work directory cannot be written.
+        """
+        while True:
+            held = take(self.workdir)
+            try:
+                with single_errors():
+                    await self._drive(held, stop_when_idle)
+            finally:
+                held.give_up()
+            # A client that saw our lease a moment ago left its hint before: nobody else would take it.
+            if self._stop or not self.workdir.hints():
+                return
+
+    def stop(self) -> None:
+        """Make ``run`` return soon. Running jobs go on."""
+        self._stop = True
+        self._bell.set()
+
+    async def _drive(self, held: HeldLease, stop_when_idle: bool) -> None:
+        home = os.stat(self.workdir.path)
+        self._home = (home.st_dev, home.st_ino)
+        self._backends: dict[str, Backend] = {}
+        self._poll_due: dict[str, float] = {}
+        self._no_starts_before = 0.0
+        settings = self._given or read_settings(self.workdir)
+        self._publisher = Publisher(self.workdir)
+        self._roster = Roster(self.workdir, self._publisher, settings)
+        try:
+            async with anyio.create_task_group() as tasks, contextlib.AsyncExitStack() as self._stack:
+                tasks.start_soon(self._listen)
+                self._roster.load()
+                await self._loop(held, stop_when_idle)
+                tasks.cancel_scope.cancel()
+        finally:
+            self.halted_by = self._roster.halted_by
+            if self._is_home():
+                self._publisher.flush()
+            self._publisher.close()
+
+    async def _loop(self, held: HeldLease, stop_when_idle: bool) -> None:
+        roster, idle_since = self._roster, time.monotonic()
+        renew_at, reconcile_at, flush_at = idle_since + RENEWAL, idle_since + _RECONCILE, 0.0
+        while not self._stop:
+            self._bell = anyio.Event()
+            if not self._is_home():
+                raise WorkDirGoneError(f"the work directory {self.workdir.path} was removed")
+            now = time.monotonic()
+            if now >= renew_at:
+                renew_at = now + RENEWAL
+                if not held.renew():
+                    raise WorkDirGoneError("another engine took this work directory over")
+            if now >= reconcile_at:
+                reconcile_at = now + _RECONCILE
+                roster.reconcile()
+            self._take_hints()
+            roster.fire_timers()
+            self._poll_due_backends(now)
+            await self._settle(roster.take_dirty(_CHUNK))
+            await self._start_due()
+            if self._publisher.pending and not roster.dirty and time.monotonic() >= flush_at:
+                flush_at = time.monotonic() + (_FLUSH if self._flush() else _TROUBLE_PAUSE)
+            if not roster.is_idle():
+                idle_since = now
+            elif stop_when_idle and now - idle_since >= roster.settings.linger:
+                return
+            wake_at = [renew_at, reconcile_at, now + _INBOX_POLL, now + roster.next_timer(), *self._poll_due.values()]
+            if self._publisher.pending:
+                wake_at.append(flush_at)
+            if roster.ready:
+                wake_at.append(self._no_starts_before or now + _RECONCILE)
+            if roster.dirty:
+                await anyio.lowlevel.checkpoint()
+                continue
+            with anyio.move_on_after(max(0.0, min(wake_at) - time.monotonic())):
+                await self._bell.wait()
+
+    def _is_home(self) -> bool:
+        """Whether the work directory at our path is still the one that we started with."""
+        try:
+            home = os.stat(self.workdir.path)
+        except OSError:
+            return False
+        return (home.st_dev, home.st_ino) == self._home
+
+    def _flush(self) -> bool:
+        done = self._publisher.flush()
+        if self._publisher.rebuild_needed:
+            self._publisher.rebuild_needed = False
+            self._roster.load()
+        return done
+
+    # -- what may have changed
+
+    async def _listen(self) -> None:
+        """Wake up when a client rings the bell: a named pipe, where the file system has them."""
+        path = self.workdir.file(WAKE)
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.mkfifo(path, 0o600)
+            fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            _log.warning("no bell (%s): looking into the inbox every %s s instead", error, _INBOX_POLL)
+            return
+        try:
+            while True:
+                await anyio.wait_readable(fd)
+                os.read(fd, 4096)
+                self._bell.set()
+        finally:
+            os.close(fd)
+
+    def hint(self, job: int) -> None:
+        """Look at this job soon: something about it may have changed."""
+        self._roster.dirty[job] = None
+        self._bell.set()
+
+    def _take_hints(self) -> None:
+        for path, hint in self.workdir.hints():
+            self._roster.dirty.update(dict.fromkeys(hint.ids()))
+            if hint.settings and self._given is None:
+                try:
+                    self._roster.set_settings(read_settings(self.workdir))
+                except SettingsError as error:
+                    _log.error("%s; the former settings stay in force", error)
+                # What a job waits for may read differently now.
+                self._roster.dirty.update(dict.fromkeys(self._roster.tracked))
+            if hint.stop:
+                self._stop = True
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+    def _poll_due_backends(self, now: float) -> None:
+        for name, due in self._poll_due.items():
+            if now >= due:
+                self._poll_due[name] = now + (self._backends[name].poll_interval or 0.0)
+                for job, tracked in self._roster.tracked.items():
+                    if tracked.state in IN_FLIGHT and tracked.spec.backend == name:
+                        self._roster.dirty[job] = None
+
+    # -- observing
+
+    async def _backend(self, name: str) -> Backend | None:
+        """The back end of that name, ready for use; None (logged) where it is not installed."""
+        if name not in self._backends:
+            try:
+                backend = load(name)(self.hint)
+            except BackendMissingError as error:
+                _log.error("%s", error)
+                return None
+            self._backends[name] = await self._stack.enter_async_context(backend)
+            if backend.poll_interval is not None:
+                self._poll_due[name] = time.monotonic() + backend.poll_interval
+        return self._backends[name]
+
+    async def _settle(self, jobs: list[int]) -> None:
+        """Judge these jobs by their facts, asking the back ends where the facts do not decide."""
+        ask: defaultdict[str, list[tuple[int, Facts]]] = defaultdict(list)
+        for job in jobs:
+            with self._roster.trouble_of(job):
+                facts = self._roster.facts(job)
+                if facts is None:
+                    continue
+                verdict = judge(facts)
+                if facts.spec is not None and verdict.state in IN_FLIGHT:
+                    ask[facts.spec.backend].append((job, facts))
+                else:
+                    self._roster.apply(job, facts, verdict)
+        for name, items in ask.items():
+            await self._observe(name, items)
+        await self._sweep()
+
+    async def _observe(self, name: str, items: list[tuple[int, Facts]]) -> None:
+        backend = await self._backend(name)
+        if backend is None:
+            for job, facts in items:
+                self._roster.apply(job, facts, judge(facts))
+            return
+        for job, facts in items:
+            with self._roster.trouble_of(job):
+                await self._resolve(job, facts, backend)
+        handles = [self._handle(job, facts) for job, facts in items if facts.accepted or facts.claimed]
+        snapshot = await backend.poll(handles)
+        stop: defaultdict[float, list[Handle]] = defaultdict(list)
+        for handle in handles:
+            with self._roster.trouble_of(handle.job):
+                # Read again after the look: an end written in between is there now.
+                facts = self._roster.facts(handle.job)
+                if facts is None:
+                    continue
+                verdict = judge(facts, snapshot.seen.get(handle.job))
+                self._roster.apply(handle.job, facts, verdict)
+                grace = self._stop_grace(handle.job, facts) if verdict.state is State.CANCELLING else None
+                if grace is not None:
+                    stop[grace].append(self._handle(handle.job, facts))
+        for grace, some in stop.items():
+            for job, why in (await backend.cancel(some, grace)).items():
+                _log.error("job %d could not be cancelled: %s", job, why)
+
+    async def _resolve(self, job: int, facts: Facts, backend: Backend) -> None:
+        """Find out about a submission whose answer nobody has: look for its tag before it may be sent again."""
+        submitting, tracked = facts.submitting, self._roster.tracked.get(job)
+        ours = tracked is not None and tracked.launched == facts.attempt
+        if submitting is None or facts.accepted is not None or facts.claimed or ours:
+            return
+        path = self.workdir.metadir(job)
+        found = await backend.find([submitting.tag])
+        if submitting.tag in found.jids:
+            jid = found.jids[submitting.tag]
+            metadir.write_fact(path, metadir.JID, Accepted(facts.attempt, jid, backend.name, time.time()))
+        elif not found.complete:
+            self._roster.apply(job, facts, judge(facts))
+            self._roster.look_again(job, _TROUBLE_PAUSE)
+            return
+        else:
+            # Should a lost script still be about to start, only one of it and its successor can claim job.begin.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{path}/{metadir.SUBMITTING}")
+        self._roster.dirty[job] = None
+
+    def _handle(self, job: int, facts: Facts) -> Handle:
+        assert facts.spec is not None
+        jid = facts.accepted.jid if facts.accepted is not None else None
+        return Handle(job, facts.attempt, facts.spec.tag, jid, self.workdir.metadir(job), facts.begin)
+
+    def _stop_grace(self, job: int, facts: Facts) -> float | None:
+        """How long the job has to end by itself, in seconds; None if it was told already."""
+        tracked, cancel = self._roster.tracked[job], facts.intent.cancel
+        assert cancel is not None
+        told = 2 if cancel.force else 1
+        if tracked.asked_to_stop >= told:
+            return None
+        tracked.asked_to_stop = told
+        return 0.0 if cancel.force else tracked.spec.grace
+
+    async def _sweep(self) -> None:
+        """Stop what jobs that ran into their time limit left behind."""
+        facts_of, self._roster.left_behind = self._roster.left_behind, []
+        for facts in facts_of:
+            assert facts.spec is not None and facts.begin is not None
+            backend = await self._backend(facts.spec.backend)
+            if backend is not None:
+                await backend.cancel([self._handle(0, facts)], 0.0)
+
+    # -- starting
+
+    async def _start_due(self) -> None:
+        """Hand the next batch of ready jobs to their back ends, as far as the budget allows."""
+        roster, now = self._roster, time.monotonic()
+        if now < self._no_starts_before:
+            return
+        self._no_starts_before = 0.0
+        batches: defaultdict[str, list[Request]] = defaultdict(list)
+        for job, gpus in roster.ready.take(roster.settings.submission_batch, roster.use, roster.budget, now):
+            with roster.trouble_of(job):
+                try:
+                    request = self._prepare(job, gpus)
+                except OSError as error:
+                    # Most likely the disk is full, for all jobs alike: nothing is lost, so try again later.
+                    _log.error("job %d cannot be started now: %s", job, error)
+                    self._no_starts_before = now + _TROUBLE_PAUSE
+                    request = None
+                if request is None:
+                    roster.use.discard(job)
+                    roster.look_again(job, max(0.0, self._no_starts_before - now))
+                else:
+                    batches[request.spec.backend].append(request)
+        for name, requests in batches.items():
+            backend = await self._backend(name)
+            missing = [Rejected(f"the back end '{name}' is not installed")] * len(requests)
+            answers = missing if backend is None else await backend.submit(requests)
+            for request, answer in zip(requests, answers, strict=True):
+                with roster.trouble_of(request.job):
+                    self._answered(request, answer)
+        if batches and len(roster.use) < roster.budget.slots and roster.ready:
+            self._bell.set()
+
+    def _prepare(self, job: int, gpus: tuple[int, ...]) -> Request | None:
+        """Write what must be on disk before the attempt is sent; None if a person's wish came in between."""
+        tracked, path = self._roster.tracked[job], self.workdir.metadir(job)
+        spec, attempt = tracked.spec, tracked.attempt
+        if os.path.exists(f"{path}/{metadir.BEGIN}"):
+            return None
+        metadir.write_fact(path, metadir.SUBMITTING, Submitting(attempt, spec.tag, time.time(), gpus))
+        # A wish written before this moment is seen here; a later one finds a submission and stops the job.
+        if os.path.exists(f"{path}/{metadir.INTENT}"):
+            facts = metadir.read_facts(path, spec)
+            cancelled = facts.intent.cancel is not None and facts.intent.cancel.attempt == attempt
+            held = facts.intent.hold or (spec.hold and facts.intent.hold is None)
+            if cancelled or held:
+                os.unlink(f"{path}/{metadir.SUBMITTING}")
+                return None
+        environment = self._environment(spec.env_ref)
+        script = f"{path}/{metadir.SCRIPT}{spec.backend}"
+        shown = dict(spec.env)
+        if gpus:
+            shown["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
+        if spec.array is not None:
+            shown["JOBTUI_ARRAY_INDEX"] = str(spec.array.index)
+            shown["JOBTUI_ARRAY_ID"] = str(spec.array.array)
+        text = job_script(spec, job, attempt, self.workdir.path, shown)
+        metadir.write_atomic(script, text.encode("utf-8", "surrogateescape"))
+        tracked.launched = attempt
+        return Request(job, attempt, spec.tag, script, path, spec, environment)
+
+    def _environment(self, reference: str | None) -> dict[str, str]:
+        if reference is None:
+            return {name: value for name, value in os.environ.items() if not name.startswith("JOBTUI_")}
+        if reference not in self._environments:
+            if len(self._environments) >= _ENVIRONMENTS_KEPT:
+                self._environments.clear()
+            self._environments[reference] = self.workdir.environment(reference)
+        return self._environments[reference]
+
+    def _answered(self, request: Request, answer: Answer) -> None:
+        """Record a back end's answer to a submission."""
+        roster, job, path = self._roster, request.job, request.metadir
+        if isinstance(answer, Took):
+            accepted = Accepted(request.attempt, answer.jid, request.spec.backend, time.time())
+            metadir.write_fact(path, metadir.JID, accepted)
+            submitting = Submitting(request.attempt, request.tag, accepted.at)
+            facts = Facts(spec=request.spec, attempt=request.attempt, submitting=submitting, accepted=accepted)
+            seen = Observation("running" if answer.running else "pending")
+            roster.apply(job, facts, judge(facts, seen))
+        elif isinstance(answer, Rejected):
+            roster.use.discard(job)
+            tracked = roster.tracked[job]
+            if answer.retryable:
+                tracked.not_before = time.time() + _TROUBLE_PAUSE
+                os.unlink(f"{path}/{metadir.SUBMITTING}")
+            else:
+                end = EngineEnd(request.attempt, State.FAILED, Reason.LAUNCH, answer.text, time.time())
+                metadir.write_fact(path, metadir.END, end)
+            roster.dirty[job] = None
+        else:
+            roster.tracked[job].launched = 0
+            roster.look_again(job, _TROUBLE_PAUSE)

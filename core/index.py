@@ -1,0 +1,199 @@
+"""index.db: one row per job so that a client need not read every folder. A cache: rebuilt from the folders when wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+import msgspec
+
+from .identity import file_system
+from .job import ENDED, JobRow
+
+_SCHEMA_VERSION = 1
+_SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS job (
+    id INTEGER PRIMARY KEY, state TEXT NOT NULL, ended REAL, mtime INTEGER NOT NULL, row BLOB NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS active ON job (id) WHERE ended IS NULL;
+CREATE INDEX IF NOT EXISTS newest_ended ON job (ended, id) WHERE ended IS NOT NULL;
+PRAGMA user_version = {_SCHEMA_VERSION};
+"""
+
+
+class IndexUnusableError(Exception):
+    """The index is missing, damaged or of another version; the folders must be read instead."""
+
+
+class Indexed(msgspec.Struct, frozen=True):
+    """A row and the modification time (ns) that its folder had when the row was made: unchanged means still true."""
+
+    row: JobRow
+    mtime: int
+
+
+def _connect(path: str, mode: str) -> sqlite3.Connection:
+    # A '?' or '#' in the path would end it in a URI.
+    quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    # Writers are threads of one engine, one after another.
+    return sqlite3.connect(
+        f"file:{quoted}?{mode}", uri=True, timeout=5, isolation_level=None, check_same_thread=False
+    )
+
+
+class IndexReader:
+    """Read access for clients. Every method raises IndexUnusableError instead of giving a wrong answer."""
+
+    def __init__(self, path: str) -> None:
+        """Open the index at ``path``."""
+        if not os.path.exists(path):
+            raise IndexUnusableError("there is no index")
+        self._path = path
+        try:
+            self._db = _connect(path, "mode=rw" if os.access(path, os.W_OK) else "immutable=1")
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.Error as error:
+            raise IndexUnusableError(str(error)) from error
+        if version != _SCHEMA_VERSION:
+            self._db.close()
+            raise IndexUnusableError(f"the index has version {version}")
+
+    def __enter__(self) -> Self:
+        """Use as a context manager that closes."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Close."""
+        self._db.close()
+
+    def _query(self, where: str, values: Sequence[object] = ()) -> list[Indexed]:
+        decoder = msgspec.json.Decoder(JobRow)
+        try:
+            found = self._db.execute(f"SELECT mtime, row FROM job {where}", values).fetchall()  # noqa: S608
+            return [Indexed(decoder.decode(row), mtime) for mtime, row in found]
+        except (sqlite3.Error, msgspec.MsgspecError) as error:
+            raise IndexUnusableError(str(error)) from error
+
+    def all(self) -> list[Indexed]:
+        """Every job, by id."""
+        return self._query("ORDER BY id")
+
+    def active(self) -> list[Indexed]:
+        """Every job that has not ended, by id."""
+        return self._query("WHERE ended IS NULL ORDER BY id")
+
+    def newest_ended(self, count: int) -> list[Indexed]:
+        """The ``count`` jobs that ended last, the newest first."""
+        return self._query("WHERE ended IS NOT NULL ORDER BY ended DESC, id DESC LIMIT ?", (count,))
+
+    def some(self, jobs: Iterable[int]) -> list[Indexed]:
+        """The rows of these jobs, as far as there are any, in no order."""
+        wanted = list(jobs)
+        found: list[Indexed] = []
+        for start in range(0, len(wanted), 500):
+            part = wanted[start : start + 500]
+            found += self._query(f"WHERE id IN ({','.join('?' * len(part))})", part)
+        return found
+
+    def ids(self) -> set[int]:
+        """The ids of all rows."""
+        try:
+            return {row[0] for row in self._db.execute("SELECT id FROM job")}
+        except sqlite3.Error as error:
+            raise IndexUnusableError(str(error)) from error
+
+
+class IndexWriter:
+    """Write access, for the engine alone. A file that is damaged or gone is made anew, empty."""
+
+    def __init__(self, path: str) -> None:
+        """Open or make the index at ``path``; raises OSError or sqlite3.Error where nothing can be written."""
+        self._path = path
+        self._wal = file_system(os.path.dirname(path)).local
+        self._db, self.fresh = self._open()
+        self._inode = os.stat(path).st_ino
+
+    def _open(self) -> tuple[sqlite3.Connection, bool]:
+        """The connection, and whether the index is empty, so that it must be filled from the folders."""
+        for _ in range(2):
+            fresh = not os.path.exists(self._path)
+            db = _connect(self._path, "mode=rwc")
+            try:
+                # Rebuildable: a power cut may cost the index, never a job. Killing a process costs nothing.
+                db.execute("PRAGMA synchronous=OFF")
+                db.execute(f"PRAGMA journal_mode={'WAL' if self._wal else 'TRUNCATE'}")
+                version = db.execute("PRAGMA user_version").fetchone()[0]
+                if not fresh and version != _SCHEMA_VERSION:
+                    raise sqlite3.DatabaseError("another version")
+                db.executescript(_SCHEMA)
+                if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                    raise sqlite3.DatabaseError("damaged")
+                return db, fresh
+            except sqlite3.OperationalError:
+                db.close()
+                raise
+            except sqlite3.DatabaseError:
+                db.close()
+                self._discard()
+        raise sqlite3.DatabaseError(f"cannot make {self._path}")
+
+    def _discard(self) -> None:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path + suffix)
+
+    def lost(self) -> bool:
+        """Whether the file was removed or replaced under us; then ``reopen`` and write everything again."""
+        try:
+            return os.stat(self._path).st_ino != self._inode
+        except FileNotFoundError:
+            return True
+
+    def reopen(self) -> None:
+        """Start with an empty index."""
+        self._db.close()
+        self._discard()
+        self._db, self.fresh = self._open()
+        self._inode = os.stat(self._path).st_ino
+
+    def known(self) -> dict[int, tuple[bool, int]]:
+        """id -> (has it ended, folder's mtime when the row was made)."""
+        rows = self._db.execute("SELECT id, ended IS NOT NULL, mtime FROM job")
+        return {job: (bool(ended), mtime) for job, ended, mtime in rows}
+
+    def get(self, job: int) -> JobRow | None:
+        """One row, if it is there and readable."""
+        found = self._db.execute("SELECT row FROM job WHERE id = ?", (job,)).fetchone()
+        try:
+            return None if found is None else msgspec.json.decode(found[0], type=JobRow)
+        except msgspec.MsgspecError:
+            return None
+
+    def write(self, rows: Iterable[Indexed], removed: Iterable[int]) -> None:
+        """Store rows and forget removed jobs, in one transaction. Raises sqlite3.Error."""
+        values = [
+            (
+                item.row.id,
+                str(item.row.state),
+                (item.row.ended or item.row.created or 0.0) if item.row.state in ENDED else None,
+                item.mtime,
+                msgspec.json.encode(item.row),
+            )
+            for item in rows
+        ]
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.executemany("INSERT OR REPLACE INTO job VALUES (?, ?, ?, ?, ?)", values)
+            self._db.executemany("DELETE FROM job WHERE id = ?", [(job,) for job in removed])
+            self._db.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()

@@ -1,0 +1,275 @@
+"""The plain data of a job: its spec, the facts on disk about it, its states, and the row that clients see."""
+
+from __future__ import annotations
+
+import shlex
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from .conditions import Condition
+
+SCHEMA_VERSION = 1
+
+
+class State(StrEnum):
+    """Where a job is in its life. The words are what people and ``--json`` see."""
+
+    CREATED = "created"
+    QUEUED = "queued"
+    HELD = "held"
+    SUBMITTED = "submitted"
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    CANCELLING = "cancelling"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+ENDED = frozenset({State.FINISHED, State.FAILED, State.CANCELLED, State.UNKNOWN})
+WAITING = frozenset({State.CREATED, State.QUEUED, State.HELD})
+IN_FLIGHT = frozenset({State.SUBMITTED, State.RUNNING, State.SUSPENDED, State.CANCELLING})
+
+
+class Reason(StrEnum):
+    """Why a job failed or was cancelled, as one stable word for programs."""
+
+    EXIT = "exit-code"
+    SIGNAL = "signal"
+    TIMEOUT = "timeout"
+    OUT_OF_MEMORY = "out-of-memory"
+    NODE_FAILURE = "node-failure"
+    PREEMPTED = "preempted"
+    LAUNCH = "launch"
+    LOST = "lost"
+    PERSON = "person"
+    CONDITION = "condition"
+    HALTED = "halted"
+    DAMAGED = "damaged"
+
+
+# What is tried again when a job asks for retries and does not say after which endings.
+RETRIED_BY_DEFAULT = (
+    Reason.EXIT,
+    Reason.SIGNAL,
+    Reason.TIMEOUT,
+    Reason.OUT_OF_MEMORY,
+    Reason.NODE_FAILURE,
+    Reason.PREEMPTED,
+    Reason.LAUNCH,
+)
+
+
+class Resources(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a job needs: ``cpus`` (cores), ``memory`` (bytes, None = not counted), ``gpus`` (devices)."""
+
+    cpus: int = 1
+    memory: int | None = None
+    gpus: int = 0
+
+
+class Retry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How often and when a job that ended badly is tried again.
+
+    ``limit``: further attempts at most; None takes the engine's own setting. ``delay`` and ``cap`` in seconds;
+    with ``backoff`` "exponential" the delay doubles after each attempt up to ``cap``. ``on``: reasons
+    (``Reason`` words) or ``exit:N``.
+    """
+
+    limit: int | None = None
+    delay: float = 0.0
+    backoff: Literal["constant", "exponential"] = "constant"
+    cap: float = 3600.0
+    on: tuple[str, ...] = tuple(str(reason) for reason in RETRIED_BY_DEFAULT)
+
+    def pause(self, attempt: int) -> float:
+        """Seconds to wait after attempt number ``attempt`` (1 is the first) ended."""
+        if self.backoff == "constant":
+            return min(self.delay, self.cap)
+        return min(self.delay * 2.0 ** min(attempt - 1, 60), self.cap)
+
+    def covers(self, reason: str | None, exit_code: int | None) -> bool:
+        """Whether an ending with this reason and exit code is one to be tried again."""
+        return reason in self.on or (exit_code is not None and f"exit:{exit_code}" in self.on)
+
+
+class ArrayTask(msgspec.Struct, frozen=True):
+    """The place of a job in an array: ``array`` is the id of its first job, ``index`` the task's own number."""
+
+    array: int
+    index: int
+
+
+class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a person asked for; never changed once a job was made of it (``job.json``).
+
+    Exactly one of ``command`` (arguments, given to the program as they are) and ``shell`` (one line for ``sh``)
+    is set. ``timeout`` and ``grace`` are seconds, ``created`` is seconds since the epoch. ``secret`` names the
+    entries of ``env`` that are never shown. Submitting fills in what is left empty: ``cwd``, ``umask``, ``created``,
+    ``tag`` (unique, can be searched for in a scheduler) and ``env_ref`` (the stored environment of the submitter).
+    """
+
+    version: int = SCHEMA_VERSION
+    command: tuple[str, ...] = ()
+    shell: str | None = None
+    name: str | None = None
+    cwd: str = ""
+    env: dict[str, str] = {}
+    secret: tuple[str, ...] = ()
+    env_ref: str | None = None
+    stdin: str | None = None
+    timeout: float | None = None
+    grace: float = 10.0
+    priority: int = 0
+    tags: tuple[str, ...] = ()
+    resources: Resources = Resources()
+    retry: Retry = Retry()
+    after: Condition | None = None
+    hold: bool = False
+    backend: str = "local"
+    array: ArrayTask | None = None
+    resubmitted_from: int | None = None
+    umask: int | None = None
+    created: float = 0.0
+    tag: str = ""
+
+    def command_line(self) -> str:
+        """The command as one line that a shell would read back into the same arguments."""
+        return self.shell if self.shell is not None else shlex.join(self.command)
+
+    def title(self) -> str:
+        """The name, or the program's own name where none was given."""
+        if self.name is not None:
+            return self.name
+        words = self.command or tuple((self.shell or "").split())
+        return words[0].rsplit("/", 1)[-1] if words else ""
+
+
+class Process(msgspec.Struct, frozen=True, array_like=True):
+    """A process that can be told from a later one with the same pid: pid and start time in kernel ticks."""
+
+    pid: int
+    ticks: int
+
+
+class Submitting(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``job.submitting``: the engine is about to hand this attempt to a back end (``at``: epoch seconds)."""
+
+    attempt: int
+    tag: str
+    at: float
+    gpus: tuple[int, ...] = ()
+
+
+class Accepted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``job.jid``: the back end took this attempt and calls it ``jid``."""
+
+    attempt: int
+    jid: str
+    backend: str
+    at: float
+
+
+class Begin(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``job.begin``, first line: which processes run this attempt, on which boot of which host.
+
+    ``uptime`` is the host's seconds since boot: with the one in ``End`` it gives the elapsed time whatever is
+    done to the clock. ``at`` is the file's modification time, filled in by the reader.
+    """
+
+    attempt: int
+    tag: str
+    host: str
+    boot: str
+    wrapper: Process
+    payload: Process
+    uptime: float
+    at: float = 0.0
+
+
+class End(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``job.rc``: how the payload ended, as the job script saw it.
+
+    ``exit_code`` is the shell's (128+n after signal n). ``forwarded`` names a signal that the script was sent and
+    passed on, ``launch`` says which preparation failed before the payload could start.
+    """
+
+    attempt: int
+    tag: str
+    exit_code: int
+    uptime: float
+    forwarded: str | None = None
+    timeout: bool = False
+    launch: str | None = None
+    at: float = 0.0
+
+
+class EngineEnd(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``job.end``: an end that the job script could not record, with the evidence that the engine had for it."""
+
+    attempt: int
+    state: State
+    reason: str | None
+    detail: str
+    at: float
+    exit_code: int | None = None
+
+
+class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One wish in ``job.intent``: for which attempt, when (epoch seconds), by whom, and why."""
+
+    attempt: int
+    at: float
+    by: str
+    reason: str = Reason.PERSON
+    detail: str = ""
+    force: bool = False
+
+
+class Intent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``job.intent``: what is asked of the job and still stands; ``hold`` is True, False (released) or unsaid."""
+
+    cancel: Asked | None = None
+    retry: Asked | None = None
+    hold: bool | None = None
+
+
+class JobRow(msgspec.Struct, kw_only=True, frozen=True):
+    """One job as clients see it, and the objects of ``--json``. Times are epoch seconds, elapsed is seconds.
+
+    ``reason`` is a stable word, ``detail`` the same for people. Text fields may hold any character: escape
+    them before they reach a terminal.
+    """
+
+    id: int
+    name: str
+    state: State
+    reason: str | None = None
+    detail: str = ""
+    backend: str = "local"
+    jid: str | None = None
+    workdir: str = ""
+    metadir: str = ""
+    command: str = ""
+    cwd: str = ""
+    attempt: int = 1
+    exit_code: int | None = None
+    signal: int | None = None
+    created: float | None = None
+    submitted: float | None = None
+    started: float | None = None
+    ended: float | None = None
+    elapsed: float | None = None
+    tags: tuple[str, ...] = ()
+    priority: int = 0
+    cpus: int = 1
+    memory: int | None = None
+    gpus: int = 0
+    host: str | None = None
+    array: int | None = None
+    array_index: int | None = None
+    resubmitted_from: int | None = None
+    progress: float | None = None

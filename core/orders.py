@@ -1,0 +1,277 @@
+"""What a client can order: submit, cancel, retry, resubmit, hold, release, remove. Writes wishes; the engine acts."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from . import metadir
+from .catalog import Catalog, Detail
+from .conditions import jobs_in
+from .job import ENDED, IN_FLIGHT, WAITING, Asked, Intent, JobSpec, State
+from .supervisor import ensure_engine
+from .workdir import Hint, WorkDir, WorkDirError, new_tag
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class SpecError(ValueError):
+    """A job cannot be made of this spec; the text says why."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of an order for one job: whether it was done, and in words what was done or why not."""
+
+    job: int
+    done: bool
+    words: str
+
+
+def submit(workdir: WorkDir, specs: Sequence[JobSpec], environment: Mapping[str, str] | None = None) -> list[int]:
+    """Make jobs and see that an engine drives them; returns their ids in order.
+
+    ``environment``: what the jobs inherit, None for this process's own. Raises SpecError, WorkDirError,
+    SettingsError; then no job was made.
+    """
+    if not specs:
+        return []
+    workdir.create()
+    _check_all(workdir, specs)
+    try:
+        reference = workdir.keep_environment(os.environ if environment is None else environment)
+        common = {"env_ref": reference, "created": time.time(), "umask": _umask()}
+        here = os.getcwd()
+        ids = workdir.add([_complete(spec, here, common) for spec in specs])
+        contiguous = ids[-1] - ids[0] == len(ids) - 1
+        workdir.tell(Hint(first=ids[0], last=ids[-1]) if contiguous else Hint(jobs=tuple(ids)))
+    except OSError as error:
+        raise WorkDirError(f"no job was submitted: cannot write to {workdir.path}: {error.strerror}") from error
+    ensure_engine(workdir)
+    return ids
+
+
+def _complete(spec: JobSpec, here: str, common: Mapping[str, Any]) -> JobSpec:
+    """Fill in what the submitter left open."""
+    return msgspec.structs.replace(
+        spec,
+        cwd=os.path.join(here, os.path.expanduser(spec.cwd)) if spec.cwd else here,
+        stdin=None if spec.stdin is None else os.path.join(here, os.path.expanduser(spec.stdin)),
+        tag=new_tag(),
+        created=common["created"],
+        env_ref=spec.env_ref or common["env_ref"],
+        umask=common["umask"] if spec.umask is None else spec.umask,
+    )
+
+
+def _umask() -> int:
+    """This process's umask, without changing it for a moment as umask(2) would."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        for line in file:
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    return 0o022
+
+
+def _check_all(workdir: WorkDir, specs: Sequence[JobSpec]) -> None:
+    checked: set[tuple[str, str | None]] = set()
+    parents: set[int] = set()
+    for spec in specs:
+        _check(spec)
+        place = (spec.cwd, spec.stdin)
+        if place not in checked:
+            checked.add(place)
+            _check_place(spec)
+        if spec.backend != "local":
+            _check_backend(spec.backend)
+        parents.update(jobs_in(spec.after))
+    missing = sorted(job for job in parents if not os.path.exists(f"{workdir.metadir(job)}/{metadir.SPEC}"))
+    if missing:
+        raise SpecError(f"it is to start after job {missing[0]}, but there is no such job in {workdir.path}")
+
+
+def _check(spec: JobSpec) -> None:
+    if bool(spec.command) == (spec.shell is not None):
+        raise SpecError("a job needs a command: arguments, or one line for the shell, not both")
+    if (spec.command and not spec.command[0]) or (spec.shell is not None and not spec.shell.strip()):
+        raise SpecError("the command is empty")
+    texts = (*spec.command, spec.shell or "", spec.cwd, spec.stdin or "", *spec.env.values())
+    if any("\0" in text for text in texts):
+        raise SpecError("a command, path or variable cannot hold a NUL character")
+    for name in (*spec.env, *spec.secret):
+        if not _VARIABLE.fullmatch(name):
+            raise SpecError(f"'{name}' is not a name for an environment variable")
+    needs, retry = spec.resources, spec.retry
+    if needs.cpus < 1 or needs.gpus < 0 or (needs.memory is not None and needs.memory < 1):
+        raise SpecError("a job needs at least one cpu, and not less than no memory or gpus")
+    if (spec.timeout is not None and spec.timeout <= 0) or spec.grace < 0:
+        raise SpecError("a time limit must be longer than 0 seconds")
+    if (retry.limit is not None and retry.limit < 0) or retry.delay < 0 or retry.cap < 0:
+        raise SpecError("retries and their delays cannot be negative")
+
+
+def _check_place(spec: JobSpec) -> None:
+    if spec.cwd and not os.path.isdir(os.path.expanduser(spec.cwd)):
+        raise SpecError(f"there is no directory {spec.cwd} to run in")
+    if spec.stdin is not None and not os.access(os.path.expanduser(spec.stdin), os.R_OK):
+        raise SpecError(f"cannot read the input file {spec.stdin}")
+
+
+def _check_backend(name: str) -> None:
+    from .backend import BackendMissingError, load
+
+    try:
+        load(name)
+    except BackendMissingError as error:
+        raise SpecError(str(error)) from error
+
+
+# -- orders for jobs that exist
+
+_Order = Callable[[str, Detail], Outcome]
+
+
+def _for_each(workdir: WorkDir, jobs: Iterable[int], order: _Order, *, needs_engine: bool) -> list[Outcome]:
+    """Give an order to each job; one that fails does not stop the others. The engine hears of it once."""
+    catalog = Catalog(workdir)
+    outcomes: list[Outcome] = []
+    for job in jobs:
+        try:
+            detail = catalog.detail(job)
+            if detail is None:
+                outcomes.append(Outcome(job, False, "there is no such job"))
+            else:
+                outcomes.append(order(workdir.metadir(job), detail))
+        except OSError as error:
+            outcomes.append(Outcome(job, False, f"cannot write to its folder: {error.strerror}"))
+    changed = tuple(outcome.job for outcome in outcomes if outcome.done)
+    if changed:
+        workdir.tell(Hint(jobs=changed))
+        if needs_engine:
+            ensure_engine(workdir)
+    return outcomes
+
+
+def _asked(detail: Detail, force: bool = False) -> Asked:
+    by = f"{os.environ.get('USER', os.getuid())}@{os.uname().nodename}"
+    return Asked(detail.facts.attempt, time.time(), by, force=force)
+
+
+def _intend(path: str, **changes: object) -> None:
+    def change(intent: Intent) -> Intent:
+        return msgspec.structs.replace(intent, **changes)
+
+    metadir.change_intent(path, change)
+
+
+def cancel(workdir: WorkDir, jobs: Iterable[int], *, force: bool = False) -> list[Outcome]:
+    """Stop jobs. A waiting one is cancelled at once; a running one gets TERM, and KILL after its grace time.
+
+    ``force``: KILL at once.
+    """
+    running: list[int] = []
+
+    def order(path: str, detail: Detail) -> Outcome:
+        row = detail.row
+        if row.state in ENDED:
+            return Outcome(row.id, False, f"it has ended already ({row.state})")
+        if row.state is State.CANCELLING and not force:
+            return Outcome(row.id, True, "it is being stopped already")
+        _intend(path, cancel=_asked(detail, force))
+        if row.state in IN_FLIGHT:
+            running.append(row.id)
+            return Outcome(row.id, True, "asked to stop")
+        return Outcome(row.id, True, "cancelled")
+
+    outcomes = _for_each(workdir, jobs, order, needs_engine=False)
+    if running and not ensure_engine(workdir):
+        words = "asked to stop, but no engine runs to do it: jobtui engine start"
+        return [Outcome(o.job, False, words) if o.job in running else o for o in outcomes]
+    return outcomes
+
+
+def retry(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
+    """Run ended jobs again as a new attempt; the last one's files are kept in ``job.retry/``."""
+
+    def order(path: str, detail: Detail) -> Outcome:
+        row = detail.row
+        if row.state not in ENDED:
+            return Outcome(row.id, False, f"it has not ended yet ({row.state}); cancel it first, or resubmit it")
+        if detail.facts.spec is None:
+            return Outcome(row.id, False, row.detail)
+        _intend(path, retry=_asked(detail), hold=False)
+        return Outcome(row.id, True, f"runs again as attempt {detail.facts.attempt + 1}")
+
+    return _for_each(workdir, jobs, order, needs_engine=True)
+
+
+def hold(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
+    """Keep waiting jobs from starting."""
+
+    def order(path: str, detail: Detail) -> Outcome:
+        row = detail.row
+        if row.state not in WAITING:
+            return Outcome(row.id, False, f"only a waiting job can be held, and this one is {row.state}")
+        _intend(path, hold=True)
+        return Outcome(row.id, True, "held")
+
+    return _for_each(workdir, jobs, order, needs_engine=False)
+
+
+def release(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
+    """Let held jobs start."""
+
+    def order(path: str, detail: Detail) -> Outcome:
+        row = detail.row
+        if row.state is not State.HELD:
+            return Outcome(row.id, False, f"it is not held ({row.state})")
+        _intend(path, hold=False)
+        return Outcome(row.id, True, "released")
+
+    return _for_each(workdir, jobs, order, needs_engine=True)
+
+
+def remove(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
+    """Delete ended jobs with their output for good."""
+    waited_for = _waited_for(workdir)
+
+    def order(_path: str, detail: Detail) -> Outcome:
+        row = detail.row
+        if row.state not in ENDED:
+            return Outcome(row.id, False, f"only an ended job can be removed, and this one is {row.state}")
+        if row.id in waited_for:
+            return Outcome(row.id, False, f"job {waited_for[row.id]} waits for it")
+        workdir.remove(row.id)
+        return Outcome(row.id, True, "removed")
+
+    return _for_each(workdir, jobs, order, needs_engine=False)
+
+
+def _waited_for(workdir: WorkDir) -> dict[int, int]:
+    """Which jobs are named in a condition of one that waits: job -> who waits."""
+    catalog = Catalog(workdir)
+    found: dict[int, int] = {}
+    for row in catalog.recent(ended=0):
+        detail = catalog.detail(row.id) if row.state in (State.CREATED, State.HELD) else None
+        if detail is not None and detail.facts.spec is not None:
+            found.update(dict.fromkeys(jobs_in(detail.facts.spec.after), row.id))
+    return found
+
+
+def resubmit(workdir: WorkDir, job: int, changes: Mapping[str, Any]) -> int:
+    """Make a new job of an old one's spec, with ``changes`` (fields of JobSpec) in it; returns its id.
+
+    It starts at once: the old one's conditions and hold are not taken over unless ``changes`` sets them. Raises
+    LookupError if there is no such job, and what ``submit`` raises.
+    """
+    detail = Catalog(workdir).detail(job)
+    if detail is None:
+        raise LookupError(f"there is no job {job} in {workdir.path}")
+    if detail.facts.spec is None:
+        raise SpecError(f"job {job}: {detail.row.detail}")
+    fresh: dict[str, Any] = {"after": None, "hold": False, "array": None, "resubmitted_from": job, **changes}
+    return submit(workdir, [msgspec.structs.replace(detail.facts.spec, **fresh)])[0]

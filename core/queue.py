@@ -1,0 +1,129 @@
+"""Which waiting job starts next: priority, then age, as far as slots and budgets allow. No file, no clock, no process."""
+
+from __future__ import annotations
+
+import heapq
+
+from .job import Resources
+from .settings import Budget
+
+# A job that does not fit is passed by smaller ones for at most this long, in seconds; then the engine waits for it.
+PATIENCE = 60.0
+# How many jobs behind one that does not fit are looked at.
+_LOOK_AHEAD = 200
+
+
+class InUse:
+    """What the jobs in flight use of the budget."""
+
+    def __init__(self) -> None:
+        """Start with nothing in use."""
+        self._jobs: dict[int, tuple[Resources, tuple[int, ...]]] = {}
+        self.cpus = 0
+        self.memory = 0
+        self.gpus: set[int] = set()
+
+    def __len__(self) -> int:
+        """How many jobs are in flight."""
+        return len(self._jobs)
+
+    def __contains__(self, job: int) -> bool:
+        """Whether this job is in flight."""
+        return job in self._jobs
+
+    def add(self, job: int, need: Resources, gpus: tuple[int, ...] = ()) -> None:
+        """Count a job; ``gpus`` are the numbers of the devices that it was given."""
+        if job in self._jobs:
+            return
+        self._jobs[job] = (need, gpus)
+        self.cpus += need.cpus
+        self.memory += need.memory or 0
+        self.gpus |= set(gpus)
+
+    def discard(self, job: int) -> None:
+        """Give back what a job used; nothing happens if it used nothing."""
+        need, gpus = self._jobs.pop(job, (None, ()))
+        if need is not None:
+            self.cpus -= need.cpus
+            self.memory -= need.memory or 0
+            self.gpus -= set(gpus)
+
+    def lacking(self, need: Resources, budget: Budget) -> str:
+        """Why a job with these needs cannot start now, in words; "" if it can."""
+        if len(self._jobs) >= budget.slots:
+            return f"a free slot ({budget.slots} in use)"
+        for name, wanted, used, limit in (
+            ("cpus", need.cpus, self.cpus, budget.cpus),
+            ("bytes of memory", need.memory or 0, self.memory, budget.memory),
+            ("gpus", need.gpus, len(self.gpus), budget.gpus),
+        ):
+            if wanted > limit:
+                return f"{wanted} {name}, but the engine's budget is {limit}"
+            if wanted and used + wanted > limit:
+                return f"{wanted} {name} ({max(0, limit - used)} of {limit} free)"
+        return ""
+
+    def free_gpus(self, count: int, budget: Budget) -> tuple[int, ...]:
+        """The numbers of ``count`` devices that nobody uses."""
+        return tuple(number for number in range(budget.gpus) if number not in self.gpus)[:count]
+
+
+class ReadyQueue:
+    """The jobs that may start now, highest priority first, then the lowest id."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._heap: list[tuple[int, int]] = []
+        self._need: dict[int, tuple[int, Resources]] = {}
+        self._passed_since: tuple[int, float] | None = None
+
+    def __len__(self) -> int:
+        """How many jobs are ready."""
+        return len(self._need)
+
+    def __contains__(self, job: int) -> bool:
+        """Whether this job is ready."""
+        return job in self._need
+
+    def add(self, job: int, priority: int, need: Resources) -> None:
+        """Put a job in, or change its priority."""
+        if self._need.get(job) == (priority, need):
+            return
+        self._need[job] = (priority, need)
+        heapq.heappush(self._heap, (-priority, job))
+
+    def discard(self, job: int) -> None:
+        """Take a job out; nothing happens if it is not in."""
+        self._need.pop(job, None)
+
+    def take(self, count: int, used: InUse, budget: Budget, now: float) -> list[tuple[int, tuple[int, ...]]]:
+        """Take out up to ``count`` jobs that fit and count them as used: (job, numbers of its gpus) each.
+
+        ``now`` in seconds of any steady clock. A job that does not fit is passed by those that do, for PATIENCE
+        seconds at most, so that a big one starts at last.
+        """
+        taken: list[tuple[int, tuple[int, ...]]] = []
+        passed: list[tuple[int, int]] = []
+        while self._heap and len(taken) < count and len(used) < budget.slots and len(passed) < _LOOK_AHEAD:
+            entry = heapq.heappop(self._heap)
+            known = self._need.get(entry[1])
+            if known is None or -entry[0] != known[0]:
+                continue
+            job, need = entry[1], known[1]
+            if used.lacking(need, budget):
+                passed.append(entry)
+                if len(passed) == 1 and not self._may_pass(job, now):
+                    break
+                continue
+            gpus = used.free_gpus(need.gpus, budget)
+            used.add(job, need, gpus)
+            del self._need[job]
+            taken.append((job, gpus))
+        for entry in passed:
+            heapq.heappush(self._heap, entry)
+        return taken
+
+    def _may_pass(self, job: int, now: float) -> bool:
+        if self._passed_since is None or self._passed_since[0] != job:
+            self._passed_since = (job, now)
+        return now - self._passed_since[1] < PATIENCE

@@ -1,0 +1,293 @@
+"""What the engine knows of the jobs that have not ended: which are ready, what each waits for, and what is to be done."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import logging
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from . import metadir
+from .conditions import JobEnd, evaluate, jobs_in
+from .job import ENDED, IN_FLIGHT, Asked, EngineEnd, Intent, JobSpec, Reason, State
+from .publisher import Publisher
+from .queue import InUse, ReadyQueue
+from .settings import Settings, budget
+from .verdict import Facts, Verdict, judge, summarize
+from .workdir import WorkDir
+
+_log = logging.getLogger("jobtui.engine")
+
+_TROUBLE_PAUSE = 5.0
+_BUG_PAUSE = 60.0
+
+
+class Tracked:
+    """What is remembered of a job that has not ended. ``launched`` and ``asked_to_stop`` are this engine's own doing."""
+
+    __slots__ = ("asked_to_stop", "attempt", "launched", "mtime", "not_before", "published", "spec", "state")
+
+    def __init__(self, spec: JobSpec, attempt: int) -> None:
+        """Begin to follow a job."""
+        self.spec = spec
+        self.attempt = attempt
+        self.state = State.CREATED
+        self.not_before = 0.0
+        self.mtime = 0
+        self.launched = 0
+        self.asked_to_stop = 0
+        self.published: object = None
+
+
+class Roster:
+    """The jobs of a work directory as the engine has them in memory. Never waits; reads and writes job folders."""
+
+    def __init__(self, workdir: WorkDir, publisher: Publisher, settings: Settings) -> None:
+        """Start empty; ``load`` finds the jobs."""
+        self.workdir = workdir
+        self.publisher = publisher
+        self.set_settings(settings)
+        self.tracked: dict[int, Tracked] = {}
+        self.dirty: dict[int, None] = {}
+        self.ready = ReadyQueue()
+        self.use = InUse()
+        self.left_behind: list[Facts] = []
+        self.halted_by: int | None = None
+        self._dependents: defaultdict[int, set[int]] = defaultdict(set)
+        self._timers: list[tuple[float, int]] = []
+
+    def set_settings(self, settings: Settings) -> None:
+        """Go by these settings from now on."""
+        self.settings = settings
+        self.budget = budget(settings)
+
+    # -- which jobs to look at
+
+    def load(self) -> None:
+        """Mark every job whose verdict may differ from the published one; a folder's time tells cheaply."""
+        known = self.publisher.known()
+        present = self._drop_vanished(known.keys())
+        for tracked in self.tracked.values():
+            tracked.published = None
+        for job in present:
+            ended, mtime = known.get(job, (False, -1))
+            if not ended or mtime != self.workdir.mtime_ns(job):
+                self.dirty[job] = None
+
+    def reconcile(self) -> None:
+        """Find what no hint told of: new, vanished and changed folders of jobs that have not ended."""
+        known = self.publisher.known()
+        present = self._drop_vanished(known.keys())
+        for job in present - known.keys():
+            self.dirty[job] = None
+        for job, tracked in self.tracked.items():
+            if tracked.state in IN_FLIGHT or tracked.mtime != self.workdir.mtime_ns(job):
+                self.dirty[job] = None
+
+    def _drop_vanished(self, known: Iterable[int]) -> set[int]:
+        present = set(self.workdir.ids())
+        for job in set(known) - present:
+            self.forget(job)
+        return present
+
+    def take_dirty(self, count: int) -> list[int]:
+        """Up to ``count`` jobs to look at now, taken off the list."""
+        jobs = [job for job, _ in zip(self.dirty, range(count), strict=False)]
+        for job in jobs:
+            del self.dirty[job]
+        return jobs
+
+    def look_again(self, job: int, seconds: float) -> None:
+        """Mark a job after some seconds."""
+        heapq.heappush(self._timers, (time.time() + seconds, job))
+
+    def fire_timers(self) -> None:
+        """Mark the jobs whose time has come."""
+        now = time.time()
+        while self._timers and self._timers[0][0] <= now:
+            self.dirty[heapq.heappop(self._timers)[1]] = None
+
+    def next_timer(self) -> float:
+        """Seconds until the next job is to be marked; infinite if none."""
+        return self._timers[0][0] - time.time() if self._timers else float("inf")
+
+    def is_idle(self) -> bool:
+        """Whether there is nothing to drive: held jobs wait for a person, not for the engine."""
+        return not self.dirty and all(tracked.state is State.HELD for tracked in self.tracked.values())
+
+    @contextlib.contextmanager
+    def trouble_of(self, job: int) -> Iterator[None]:
+        """Keep one job's trouble from touching another: log it and look again later."""
+        try:
+            yield
+        except OSError as error:
+            _log.error("job %d: %s; looking again in %s s", job, error, _TROUBLE_PAUSE)
+            self.look_again(job, _TROUBLE_PAUSE)
+        except Exception:
+            _log.exception("job %d: a bug in jobtui", job)
+            self.look_again(job, _BUG_PAUSE)
+
+    # -- facts
+
+    def facts(self, job: int) -> Facts | None:
+        """The job's facts, after a retry that was asked for or interrupted; None if there is no such job (yet)."""
+        path = self.workdir.metadir(job)
+        tracked = self.tracked.get(job)
+        try:
+            facts = metadir.read_facts(path, tracked.spec if tracked else None)
+        except (FileNotFoundError, NotADirectoryError):
+            self.forget(job)
+            return None
+        if facts.spec is None:
+            return facts if metadir.SPEC in facts.damaged else None
+        asked = facts.intent.retry
+        if facts.moving:
+            return self._next_attempt(job, facts, facts.attempt - 1)
+        if asked is not None and asked.attempt == facts.attempt and judge(facts).state in ENDED:
+            return self._next_attempt(job, facts, facts.attempt)
+        return facts
+
+    def _next_attempt(self, job: int, facts: Facts, ended: int) -> Facts:
+        metadir.open_attempt(self.workdir.metadir(job), ended)
+        tracked = self.tracked.get(job)
+        if tracked is not None:
+            tracked.asked_to_stop = tracked.launched = 0
+        return metadir.read_facts(self.workdir.metadir(job), facts.spec)
+
+    # -- verdicts
+
+    def apply(self, job: int, facts: Facts, verdict: Verdict) -> None:
+        """Make a verdict true in memory and visible to clients."""
+        if verdict.state in ENDED or facts.spec is None:
+            self._end(job, facts, verdict)
+            return
+        tracked = self.tracked.get(job)
+        if tracked is None:
+            tracked = self.tracked[job] = Tracked(facts.spec, facts.attempt)
+        tracked.attempt = facts.attempt
+        tracked.mtime = self.workdir.mtime_ns(job)
+        if verdict.state in IN_FLIGHT:
+            self.ready.discard(job)
+            self.use.add(job, facts.spec.resources, facts.submitting.gpus if facts.submitting else ())
+        else:
+            self.use.discard(job)
+            self.ready.discard(job)
+            if verdict.state is not State.HELD:
+                verdict = self._schedule(job, tracked, facts)
+        if verdict.state in ENDED:
+            self._end(job, facts, verdict)
+            return
+        tracked.state = verdict.state
+        self._publish(job, facts, verdict)
+
+    def _schedule(self, job: int, tracked: Tracked, facts: Facts) -> Verdict:
+        """Decide whether a waiting job is ready, what it waits for, or that it never can start."""
+        spec, now = tracked.spec, time.time()
+        outlook = evaluate(spec.after, self._end_of, now)
+        if outlook.answer == "never":
+            asked = Asked(facts.attempt, now, "engine", Reason.CONDITION, f"could never start: {outlook.why}")
+            return judge(msgspec.structs.replace(facts, intent=self._ask_to_cancel(job, asked)))
+        if outlook.answer == "waits":
+            for other in jobs_in(spec.after):
+                self._dependents[other].add(job)
+            if outlook.wake is not None:
+                self.look_again(job, max(0.0, outlook.wake - now))
+            return Verdict(State.CREATED, detail=f"waits for {outlook.why}")
+        pause = max(self._retry_pause(job, tracked, facts, now), min(tracked.not_before - now, _BUG_PAUSE))
+        if pause > 0:
+            self.look_again(job, pause)
+            return Verdict(State.QUEUED, detail=f"attempt {facts.attempt} may start {pause:.0f} s from now")
+        self.ready.add(job, spec.priority, spec.resources)
+        lacking = self.use.lacking(spec.resources, self.budget)
+        return Verdict(State.QUEUED, detail=f"waits for {lacking}" if "budget" in lacking else "")
+
+    def _ask_to_cancel(self, job: int, asked: Asked) -> Intent:
+        path = self.workdir.metadir(job)
+        return metadir.change_intent(path, lambda intent: msgspec.structs.replace(intent, cancel=asked))
+
+    def _retry_pause(self, job: int, tracked: Tracked, facts: Facts, now: float) -> float:
+        """Seconds that a retried job still has to wait; a retry that a person asked for does not wait."""
+        asked = facts.intent.retry
+        by_hand = asked is not None and asked.attempt == facts.attempt - 1
+        pause = tracked.spec.retry.pause(facts.attempt - 1)
+        if facts.attempt == 1 or by_hand or pause <= 0:
+            return 0.0
+        since = os.stat(f"{self.workdir.metadir(job)}/{metadir.RETRY}").st_mtime
+        # A clock set back must not make a pause of seconds one of days.
+        return min(pause, since + pause - now)
+
+    def _end_of(self, job: int) -> JobEnd:
+        if job in self.tracked or job in self.dirty:
+            return "active"
+        row = self.publisher.row(job)
+        if row is None:
+            return "active" if os.path.exists(f"{self.workdir.metadir(job)}/{metadir.SPEC}") else "missing"
+        if row.state not in ENDED:
+            return "active"
+        return "ok" if row.state is State.FINISHED else "fail"
+
+    def _end(self, job: int, facts: Facts, verdict: Verdict) -> None:
+        if self._retries(facts, verdict):
+            fresh = self._next_attempt(job, facts, facts.attempt)
+            self.use.discard(job)
+            self.apply(job, fresh, judge(fresh))
+            return
+        started = facts.submitting is not None or facts.accepted is not None or facts.claimed
+        if facts.spec is not None and facts.end is None and facts.engine_end is None and started:
+            # Nothing on disk tells of this end yet.
+            ended = verdict.ended or time.time()
+            end = EngineEnd(facts.attempt, verdict.state, verdict.reason, verdict.detail, ended, verdict.exit_code)
+            metadir.write_fact(self.workdir.metadir(job), metadir.END, end)
+            verdict = msgspec.structs.replace(verdict, ended=ended)
+        before = self.publisher.row(job)
+        news = job in self.tracked or (before is not None and before.state not in ENDED)
+        self._untrack(job)
+        self._publish(job, facts, verdict)
+        if news and verdict.reason == Reason.TIMEOUT:
+            self.left_behind.append(facts)
+        if news and verdict.state is State.FAILED and self.settings.on_error == "halt":
+            self._halt(job)
+
+    def _retries(self, facts: Facts, verdict: Verdict) -> bool:
+        if verdict.state is not State.FAILED or facts.spec is None:
+            return False
+        retry = facts.spec.retry
+        by_default = self.settings.retries if self.settings.on_error == "retry" else 0
+        limit = by_default if retry.limit is None else retry.limit
+        return facts.attempt <= limit and retry.covers(verdict.reason, verdict.exit_code)
+
+    def _halt(self, failed: int) -> None:
+        """Cancel everything else after a failure."""
+        self.halted_by = failed
+        _log.error("job %d failed: halting", failed)
+        for job, tracked in list(self.tracked.items()):
+            with self.trouble_of(job):
+                words = f"halted: job {failed} failed"
+                self._ask_to_cancel(job, Asked(tracked.attempt, time.time(), "engine", Reason.HALTED, words))
+                self.dirty[job] = None
+
+    def _untrack(self, job: int) -> None:
+        self.tracked.pop(job, None)
+        self.ready.discard(job)
+        self.use.discard(job)
+        self.dirty.update(dict.fromkeys(self._dependents.pop(job, ())))
+
+    def forget(self, job: int) -> None:
+        """A job's folder is gone."""
+        self._untrack(job)
+        self.publisher.drop(job)
+
+    def _publish(self, job: int, facts: Facts, verdict: Verdict) -> None:
+        row = summarize(job, self.workdir.path, facts, verdict)
+        tracked = self.tracked.get(job)
+        if tracked is not None:
+            key = (row.state, row.detail, row.attempt, row.jid, row.started)
+            if tracked.published == key:
+                return
+            tracked.published = key
+        self.publisher.put(row)

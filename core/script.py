@@ -1,0 +1,143 @@
+"""The job script: POSIX sh that runs one attempt on any node and leaves job.begin and job.rc, with builtins only."""
+
+from __future__ import annotations
+
+import math
+import shlex
+
+from .job import JobSpec
+
+# How many bytes job.begin is padded to: an end record fits over it in place when the disk is full at the end.
+_RESERVE = 760
+
+# Exit status of a script whose attempt was claimed by another copy of it, or that could not write its folder.
+CLAIM_FAILED = 75
+
+# Every variable starts with jt_: the payload inherits the person's own variables untouched.
+_TEMPLATE = r"""#!/bin/sh
+# The job script of jobtui for job {job}, attempt {attempt}. It writes job.begin and job.rc into this folder:
+jt_d={metadir}
+export JOBTUI_JOB_INDEX={job} JOBTUI_ATTEMPT={attempt} JOBTUI_TAG={tag}
+export JOBTUI_METADIR={workdir} JOBTUI_JOB_METADIR="$jt_d"
+jt_p= jt_to= jt_t= jt_fw= jt_launch=
+
+# A process group that is not there yet (its leader is just starting) has only its leader.
+jt_kill() {{ kill -s "$1" -- "-$2" || kill -s "$1" "-$2" || kill -s "$1" "$2"; }} 2>/dev/null
+jt_forward() {{ jt_fw=$1; [ -z "$jt_p" ] || jt_kill "$1" "$jt_p"; }}
+trap 'jt_forward TERM' TERM
+trap 'jt_forward INT' INT
+trap 'jt_forward HUP' HUP
+trap 'jt_forward USR1' USR1
+trap 'jt_forward USR2' USR2
+trap 'jt_to=1; [ -z "$jt_p" ] || jt_kill TERM "$jt_p"' ALRM
+
+# Finds pid, process group and start time of the process $1 by proc(5); the name in brackets may hold anything.
+jt_identify() {{
+  jt_pid= jt_pgrp= jt_ticks=
+  read -r jt_s <"/proc/$1/stat" || return 1
+  jt_pid=${{jt_s%% *}} jt_s=${{jt_s##*) }}
+  set -- $jt_s
+  jt_pgrp=$3 jt_ticks=${{20}}
+}} 2>/dev/null
+jt_since_boot() {{ read -r jt_up jt_rest </proc/uptime || jt_up=0; }}
+
+jt_begin() {{
+  read -r jt_host </proc/sys/kernel/hostname
+  read -r jt_boot </proc/sys/kernel/random/boot_id
+  jt_since_boot
+  jt_identify "$$"; jt_w="[$jt_pid,$jt_ticks]"
+  jt_identify self || return 1
+  printf '%-{reserve}s\n' '{{"attempt":{attempt},"tag":"{tag}","host":"'"$jt_host"'","boot":"'"$jt_boot"'","wrapper":'"$jt_w"',"payload":['"$jt_pid,$jt_ticks"'],"uptime":'"$jt_up"'}}' >&3
+}}
+
+jt_end() {{
+  jt_since_boot
+  jt_e='{{"attempt":{attempt},"tag":"{tag}","exit_code":'"$1"',"uptime":'"$jt_up"
+  [ -z "$jt_fw" ] || jt_e="$jt_e,\"forwarded\":\"$jt_fw\""
+  [ -z "$jt_to" ] || jt_e="$jt_e,\"timeout\":true"
+  [ -z "$jt_launch" ] || jt_e="$jt_e,\"launch\":\"$jt_launch\""
+  printf '%s}}\n' "$jt_e" 2>/dev/null >"$jt_d/job.rc" && return
+  # No room for a file: the record goes into the room that job.begin keeps for it.
+  read -r jt_b <"$jt_d/job.begin" && printf '%s\n%s}}\n' "$jt_b" "$jt_e" 1<>"$jt_d/job.begin"
+}}
+
+jt_run() {{
+{prepare}
+  if [ -n "$jt_launch" ]; then jt_begin; jt_end 1; exit 1; fi
+  jt_setsid=setsid
+  [ ! -x /usr/bin/setsid ] || jt_setsid=/usr/bin/setsid
+  set -m 2>/dev/null
+  (
+    trap - TERM INT HUP USR1 USR2 ALRM
+    jt_begin || exit 1
+    umask {umask}
+    set +C
+{exports}
+    # Without a terminal some shells give a background job no process group of its own.
+    if [ "$jt_pgrp" = "$jt_pid" ]; then exec {argv} 3>&-; else exec "$jt_setsid" -- {argv} 3>&-; fi
+  ) <{stdin} >>"$jt_d/job.stdout" 2>>"$jt_d/job.stderr" &
+  jt_p=$!
+  set +m
+  [ -z "$jt_fw" ] || jt_kill "$jt_fw" "$jt_p"
+{timer}
+  # A signal to this script interrupts wait: go on until the payload is really gone.
+  wait "$jt_p"; jt_rc=$?
+  while kill -0 "$jt_p" 2>/dev/null; do wait "$jt_p"; jt_rc=$?; done
+  [ -z "$jt_t" ] || jt_kill KILL "$jt_t"
+  [ -s "$jt_d/job.begin" ] || jt_launch=output
+  jt_end "$jt_rc"
+  exit "$jt_rc"
+}}
+
+# Creating job.begin claims the attempt: of two copies of this script only one gets past this line.
+umask 077
+set -C
+jt_run 3>"$jt_d/job.begin"
+exit {claim_failed}
+"""
+
+_TIMER = r"""  set -m 2>/dev/null
+  (
+    trap - TERM INT HUP USR1 USR2 ALRM
+    jt_identify "$$"; jt_w=$jt_ticks; jt_identify "$jt_p"; jt_mine=$jt_ticks
+    jt_same() {{ jt_identify "$1" && [ "$jt_ticks" = "$2" ]; }}
+    sleep {limit}
+    if jt_same "$$" "$jt_w"; then kill -s ALRM "$$"; else jt_same "$jt_p" "$jt_mine" && jt_kill TERM "$jt_p"; fi
+    sleep {grace}
+    jt_same "$jt_p" "$jt_mine" && jt_kill KILL "$jt_p"
+  ) 3>&- </dev/null >/dev/null 2>&1 &
+  jt_t=$!
+  set +m"""
+
+
+def job_script(spec: JobSpec, job: int, attempt: int, workdir: str, shown_env: dict[str, str]) -> str:
+    """The text of the job script for one attempt.
+
+    ``workdir`` is the absolute path of the work directory as the job sees it; ``shown_env`` are the variables
+    that the script sets itself (the person's own and those of the back end).
+    """
+    command = [spec.shell] if spec.shell is not None else list(spec.command)
+    argv = shlex.join(["/bin/sh", "-c", *command] if spec.shell is not None else command)
+    metadir = f"{workdir}/{job}"
+    prepare = [f"  cd -- {shlex.quote(spec.cwd or '/')} 2>/dev/null || jt_launch=cwd"]
+    if spec.stdin is not None:
+        prepare.append(f"  [ -r {shlex.quote(spec.stdin)} ] || jt_launch=stdin")
+    timer = ""
+    if spec.timeout is not None:
+        timer = _TIMER.format(limit=max(1, math.ceil(spec.timeout)), grace=max(1, math.ceil(spec.grace)))
+    exports = [f"    export {name}={shlex.quote(value)}" for name, value in sorted(shown_env.items())]
+    return _TEMPLATE.format(
+        job=job,
+        attempt=attempt,
+        tag=spec.tag,
+        metadir=shlex.quote(metadir),
+        workdir=shlex.quote(workdir),
+        prepare="\n".join(prepare),
+        exports="\n".join(exports),
+        argv=argv,
+        stdin=shlex.quote(spec.stdin) if spec.stdin is not None else "/dev/null",
+        umask=f"{0o022 if spec.umask is None else spec.umask:04o}",
+        timer=timer,
+        reserve=_RESERVE,
+        claim_failed=CLAIM_FAILED,
+    )

@@ -1,0 +1,122 @@
+"""The headless engine process: starts it in a session of its own, runs it, and writes its log. Never hidden."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import logging.handlers
+import os
+import signal
+import sqlite3
+import sys
+from typing import TYPE_CHECKING
+
+from .lease import LeaseTakenError, is_held, read_lease
+from .settings import SettingsError, read_settings
+from .workdir import LOG, Hint, WorkDir
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+HALTED = 3
+
+
+def spawn(workdir: WorkDir) -> int:
+    """Start a headless engine for ``workdir`` that outlives this process; returns its pid. Raises OSError.
+
+    Two started at once do no harm: the second sees the first's lease and ends.
+    """
+    # An engine started from within a job must not be taken for a part of that job.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JOBTUI_")}
+    log = workdir.file(LOG)
+    return os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-m", "jobtui.core.supervisor", workdir.path],
+        environment,
+        setsid=True,
+        setsigdef=[signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGPIPE],
+        setsigmask=[],
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+    )
+
+
+def ensure_engine(workdir: WorkDir) -> bool:
+    """Start a headless engine unless one drives already or ``autostart`` is off; True if one drives or was started.
+
+    Raises SettingsError or OSError.
+    """
+    if is_held(read_lease(workdir)):
+        return True
+    if not read_settings(workdir).autostart:
+        return False
+    spawn(workdir)
+    return True
+
+
+def stop_engine(workdir: WorkDir) -> None:
+    """Ask the engine to end; running jobs go on. Raises OSError."""
+    workdir.tell(Hint(stop=True))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Drive the work directory named in ``argv`` until nothing is left to drive.
+
+    Returns 0, 1 (it cannot be driven; the log says why), or 3 (halted after a failed job).
+    """
+    arguments = sys.argv[1:] if argv is None else argv
+    workdir = WorkDir(arguments[0])
+    os.chdir("/")
+    os.umask(0o077)
+    handler = logging.handlers.RotatingFileHandler(workdir.file(LOG), maxBytes=2**20, backupCount=1)
+    logging.basicConfig(
+        handlers=[handler], level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(message)s"
+    )
+    log = logging.getLogger("jobtui.engine")
+    # A failed write of the log (full disk) must not print tracebacks into the same full disk.
+    logging.raiseExceptions = False
+    import anyio
+
+    from .engine import Engine, WorkDirGoneError, single_errors
+
+    engine = Engine(workdir)
+
+    async def drive() -> None:
+        with single_errors():
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_obey_signals, engine)
+                await engine.run()
+                tasks.cancel_scope.cancel()
+
+    try:
+        log.info("driving %s", workdir.path)
+        anyio.run(drive)
+    except LeaseTakenError as error:
+        log.info("%s", error)
+        return 0
+    except (WorkDirGoneError, SettingsError, OSError, sqlite3.Error) as error:
+        log.error("the engine cannot go on: %s", error)  # noqa: TRY400 a person's or the machine's trouble, no bug
+        return 1
+    except Exception:
+        log.exception("a bug in jobtui ended the engine; jobs that run go on")
+        return 1
+    log.info("nothing left to drive" if engine.halted_by is None else f"halted by job {engine.halted_by}")
+    return 0 if engine.halted_by is None else HALTED
+
+
+async def _obey_signals(engine: Engine) -> None:
+    """TERM and INT end the engine in good order; the hang-up of a terminal does not concern it."""
+    import anyio
+
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
+        async for number in received:
+            if number != signal.SIGHUP:
+                engine.stop()
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError):
+        sys.exit(main())

@@ -1,0 +1,266 @@
+"""What state a job is in: one pure function from the facts on disk and a back end's observation to a verdict."""
+
+from __future__ import annotations
+
+import signal as signals
+from typing import Literal
+
+import msgspec
+
+from .job import (
+    Accepted,
+    Begin,
+    End,
+    EngineEnd,
+    Intent,
+    JobRow,
+    JobSpec,
+    Reason,
+    State,
+    Submitting,
+)
+
+# Statuses up to 128 + 64 stand for Linux' signals 1 to 64 in every POSIX shell.
+_SIGNAL_BASE = 128
+_LAST_SIGNAL = 64
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything on disk about one job. ``spec`` is None where ``job.json`` cannot be read.
+
+    ``claimed``: ``job.begin`` exists, be it still empty. ``moving``: the files of the last attempt are being
+    moved away for the next. ``damaged`` names the files whose content makes no sense. ``progress`` is 0 to 1.
+    """
+
+    spec: JobSpec | None
+    attempt: int = 1
+    intent: Intent = Intent()
+    submitting: Submitting | None = None
+    accepted: Accepted | None = None
+    claimed: bool = False
+    begin: Begin | None = None
+    end: End | None = None
+    engine_end: EngineEnd | None = None
+    moving: bool = False
+    damaged: tuple[str, ...] = ()
+    progress: float | None = None
+
+
+class Observation(msgspec.Struct, frozen=True):
+    """What a back end sees of a job now.
+
+    ``presence`` "gone" is certain knowledge that nothing of it runs any more; a back end that merely does not
+    see a job gives no observation. ``exit_code`` is what the back end knows of the end, ``at`` when (epoch seconds).
+    """
+
+    presence: Literal["pending", "running", "suspended", "gone"]
+    reason: str | None = None
+    detail: str = ""
+    exit_code: int | None = None
+    at: float = 0.0
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """A job's state with its reason (stable word), the same in words, and the exit code or signal if known."""
+
+    state: State
+    reason: str | None = None
+    detail: str = ""
+    exit_code: int | None = None
+    signal: int | None = None
+    ended: float | None = None
+
+
+def judge(facts: Facts, observation: Observation | None = None) -> Verdict:
+    """Give the verdict on the job's current attempt. Evidence of other attempts or other jobs is ignored."""
+    if facts.spec is None:
+        return Verdict(State.UNKNOWN, Reason.DAMAGED, "job.json cannot be read; the job can only be removed")
+    now = _current(facts)
+    if now.end is not None:
+        return _ended(now.end, now)
+    if now.engine_end is not None:
+        end = now.engine_end
+        return Verdict(end.state, end.reason, end.detail, end.exit_code, _signal_in(end.exit_code), end.at)
+    if now.submitting is None and now.accepted is None and not now.claimed:
+        return _waiting(facts.spec, now)
+    return _in_flight(now, observation)
+
+
+def is_held(facts: Facts) -> bool:
+    """Whether the job is kept from starting by a person's word."""
+    if facts.intent.hold is not None:
+        return facts.intent.hold
+    return facts.spec is not None and facts.spec.hold
+
+
+def _current(facts: Facts) -> Facts:
+    """The facts without what belongs to an earlier attempt or, by its tag, to another job."""
+    assert facts.spec is not None
+    if facts.moving:
+        return Facts(spec=facts.spec, attempt=facts.attempt, intent=facts.intent)
+
+    tag = facts.spec.tag
+
+    def mine(fact: Submitting | Accepted | Begin | End | EngineEnd | None) -> bool:
+        if fact is None or fact.attempt != facts.attempt:
+            return False
+        return isinstance(fact, Accepted | EngineEnd) or fact.tag == tag
+
+    stale_begin = facts.begin is not None and not mine(facts.begin)
+    return Facts(
+        spec=facts.spec,
+        attempt=facts.attempt,
+        intent=facts.intent,
+        submitting=facts.submitting if mine(facts.submitting) else None,
+        accepted=facts.accepted if mine(facts.accepted) else None,
+        claimed=facts.claimed and not stale_begin,
+        begin=facts.begin if mine(facts.begin) else None,
+        end=facts.end if mine(facts.end) else None,
+        engine_end=facts.engine_end if mine(facts.engine_end) else None,
+        damaged=facts.damaged,
+    )
+
+
+def _cancel_asked(facts: Facts) -> bool:
+    return facts.intent.cancel is not None and facts.intent.cancel.attempt == facts.attempt
+
+
+def _waiting(spec: JobSpec, facts: Facts) -> Verdict:
+    cancel = facts.intent.cancel
+    if cancel is not None and cancel.attempt == facts.attempt:
+        return Verdict(State.CANCELLED, cancel.reason, cancel.detail or "cancelled before it started", ended=cancel.at)
+    if is_held(facts):
+        return Verdict(State.HELD, detail="held; release it to let it start")
+    if spec.after is not None:
+        return Verdict(State.CREATED)
+    return Verdict(State.QUEUED)
+
+
+def _in_flight(facts: Facts, observation: Observation | None) -> Verdict:
+    if observation is not None and observation.presence == "gone":
+        return _gone(facts, observation)
+    if _cancel_asked(facts):
+        return Verdict(State.CANCELLING, detail="asked to stop; waiting for it to end")
+    if observation is not None:
+        seen = {"pending": State.SUBMITTED, "running": State.RUNNING, "suspended": State.SUSPENDED}
+        return Verdict(seen[observation.presence], detail=observation.detail)
+    return Verdict(State.RUNNING if facts.claimed else State.SUBMITTED)
+
+
+def _gone(facts: Facts, seen: Observation) -> Verdict:
+    ended = seen.at or None
+    cancel = facts.intent.cancel
+    if cancel is not None and cancel.attempt == facts.attempt:
+        detail = cancel.detail or "stopped; its exit code was not recorded"
+        return Verdict(State.CANCELLED, cancel.reason, detail, seen.exit_code, ended=ended)
+    if seen.exit_code is not None:
+        end = End(attempt=facts.attempt, tag="", exit_code=seen.exit_code, uptime=0.0, at=seen.at)
+        return _ended(end, facts)
+    detail = seen.detail or "it ended without leaving an exit code"
+    if "job.rc" in facts.damaged:
+        detail = "job.rc is damaged, so its exit code is not known"
+    return Verdict(State.FAILED, seen.reason or Reason.LOST, detail, ended=ended)
+
+
+def _signal_in(exit_code: int | None) -> int | None:
+    if exit_code is not None and _SIGNAL_BASE < exit_code <= _SIGNAL_BASE + _LAST_SIGNAL:
+        return exit_code - _SIGNAL_BASE
+    return None
+
+
+def _ended(end: End, facts: Facts) -> Verdict:
+    code = end.exit_code
+    number = _signal_in(code)
+    if end.launch is not None:
+        return Verdict(State.FAILED, Reason.LAUNCH, _launch_words(end.launch, facts.spec), ended=end.at)
+    if end.timeout:
+        limit = facts.spec.timeout if facts.spec is not None else None
+        words = "stopped at its time limit" + (f" of {limit:g} s" if limit is not None else "")
+        return Verdict(State.FAILED, Reason.TIMEOUT, words, code, number, end.at)
+    cancel = facts.intent.cancel
+    if cancel is not None and _cancel_asked(facts) and (end.forwarded is not None or number is not None):
+        return Verdict(State.CANCELLED, cancel.reason, cancel.detail or "cancelled while it ran", code, number, end.at)
+    if code == 0 and end.forwarded is None:
+        return Verdict(State.FINISHED, None, "", 0, None, end.at)
+    if code == 0:
+        words = f"told to stop from outside (signal {end.forwarded}), then exited with 0"
+        return Verdict(State.FAILED, Reason.SIGNAL, words, code, None, end.at)
+    if number is not None:
+        return Verdict(State.FAILED, Reason.SIGNAL, _signal_words(number), code, number, end.at)
+    return Verdict(State.FAILED, Reason.EXIT, _exit_words(code), code, None, end.at)
+
+
+def _launch_words(what: str, spec: JobSpec | None) -> str:
+    if spec is not None and what == "cwd":
+        return f"could not start: cannot enter the directory {spec.cwd}"
+    if spec is not None and what == "stdin":
+        return f"could not start: cannot read the input file {spec.stdin}"
+    return "could not start: its output files could not be opened; is the disk full?"
+
+
+def _signal_words(number: int) -> str:
+    try:
+        name = signals.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    hint = "; out of memory is a frequent cause" if number == signals.SIGKILL else ""
+    return f"killed by {name}{hint}"
+
+
+def _exit_words(code: int) -> str:
+    hints = {126: ": the command could not be executed", 127: ": the command was not found"}
+    return f"exit code {code}{hints.get(code, '')}"
+
+
+def _shown(text: str) -> str:
+    """Text that can be written as UTF-8: bytes that were no valid text stand as ``\\udcXX``."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def summarize(job: int, workdir: str, facts: Facts, verdict: Verdict) -> JobRow:
+    """Make the row that clients see of job number ``job`` in ``workdir`` (absolute path)."""
+    spec = facts.spec or JobSpec()
+    now = facts if facts.spec is None else _current(facts)
+    begin, end, accepted, submitting = now.begin, now.end, now.accepted, now.submitting
+    started = begin.at if begin is not None else None
+    if started is None and accepted is not None and verdict.state in (State.RUNNING, State.CANCELLING):
+        started = accepted.at
+    ended = verdict.ended
+    elapsed = None
+    if begin is not None and end is not None:
+        elapsed = max(0.0, end.uptime - begin.uptime)
+    elif started is not None and ended is not None:
+        elapsed = max(0.0, ended - started)
+    submitted = accepted.at if accepted is not None else submitting.at if submitting is not None else None
+    array = spec.array
+    return JobRow(
+        id=job,
+        name=_shown(spec.title()),
+        state=verdict.state,
+        reason=None if verdict.reason is None else str(verdict.reason),
+        detail=_shown(verdict.detail),
+        backend=spec.backend,
+        jid=accepted.jid if accepted is not None else None,
+        workdir=_shown(workdir),
+        metadir=_shown(f"{workdir}/{job}"),
+        command=_shown(spec.command_line()),
+        cwd=_shown(spec.cwd),
+        attempt=facts.attempt,
+        exit_code=verdict.exit_code,
+        signal=verdict.signal,
+        created=spec.created or None,
+        submitted=submitted,
+        started=started,
+        ended=ended,
+        elapsed=elapsed,
+        tags=tuple(map(_shown, spec.tags)),
+        priority=spec.priority,
+        cpus=spec.resources.cpus,
+        memory=spec.resources.memory,
+        gpus=spec.resources.gpus,
+        host=begin.host if begin is not None else None,
+        array=array.array if array is not None else None,
+        array_index=array.index if array is not None else None,
+        resubmitted_from=spec.resubmitted_from,
+        progress=facts.progress,
+    )

@@ -1,0 +1,211 @@
+"""A work directory: the numbered folders of all its jobs, the submitters' environments, and the clients' hints."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from . import metadir
+from .job import ArrayTask, JobSpec
+
+INBOX = "inbox"
+WAKE = "engine.wake"
+LEASE = "engine.lease"
+LOCK = "engine.lock"
+LOG = "engine.log"
+SETTINGS = "engine.json"
+JOURNAL = "journal"
+INDEX = "index.db"
+ENVIRONMENTS = "env"
+HIGHEST = "highest"
+
+# Set by terminals, shells and jobtui itself: they mean nothing to a job, and differ from shell to shell.
+_NOT_KEPT = frozenset({"_", "PWD", "OLDPWD", "SHLVL", "LINES", "COLUMNS", "WINDOWID", "STY", "TMUX", "TMUX_PANE"})
+
+
+class WorkDirError(Exception):
+    """A work directory cannot be used for what was asked; the text says why and what to do."""
+
+
+class Hint(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a client tells the engine: these jobs are new or changed, the settings changed, or stop."""
+
+    jobs: tuple[int, ...] = ()
+    first: int | None = None
+    last: int | None = None
+    settings: bool = False
+    stop: bool = False
+
+    def ids(self) -> Iterable[int]:
+        """Every job named."""
+        if self.first is not None and self.last is not None:
+            return (*self.jobs, *range(self.first, self.last + 1))
+        return self.jobs
+
+
+class WorkDir:
+    """A work directory at the absolute path ``path``. Making the object touches nothing on disk."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Take a path as the user typed it; it is made absolute."""
+        self.path: str = os.path.abspath(os.path.expanduser(os.fspath(path)))
+
+    def __repr__(self) -> str:
+        """Show the path."""
+        return f"WorkDir({self.path!r})"
+
+    def file(self, name: str) -> str:
+        """The path of one of the work directory's own files."""
+        return f"{self.path}/{name}"
+
+    def metadir(self, job: int) -> str:
+        """The path of a job's folder."""
+        return f"{self.path}/{job}"
+
+    def exists(self) -> bool:
+        """Whether there is such a directory."""
+        return os.path.isdir(self.path)
+
+    def create(self) -> None:
+        """Make the directory and its inbox (0700) where missing; raises WorkDirError."""
+        try:
+            os.makedirs(self.path, mode=0o700, exist_ok=True)
+            os.makedirs(self.file(INBOX), mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise WorkDirError(f"cannot use the work directory {self.path}: {error.strerror}") from error
+
+    def ids(self) -> list[int]:
+        """The ids of all jobs that have a folder, in no order. Raises OSError."""
+        return [int(name) for name in os.listdir(self.path) if name.isascii() and name.isdigit()]
+
+    def mtime_ns(self, job: int) -> int:
+        """When an entry of the job's folder was last made, renamed or removed; 0 if the folder is gone."""
+        try:
+            return os.stat(self.metadir(job)).st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    # -- new jobs
+
+    def add(self, specs: Sequence[JobSpec]) -> list[int]:
+        """Make one job of each spec and return their ids, in order. The engine is not told yet.
+
+        An array task without an array id gets the first of these. All or nothing: where one folder cannot be
+        written (OSError), those already made are removed.
+        """
+        number = self._next_id()
+        made: list[int] = []
+        try:
+            for spec in specs:
+                number = self._reserve(number)
+                made.append(number)
+                if spec.array is not None and not spec.array.array:
+                    spec = msgspec.structs.replace(spec, array=ArrayTask(made[0], spec.array.index))
+                metadir.write_fact(self.metadir(number), metadir.SPEC, spec)
+                number += 1
+        except OSError:
+            for job in made:
+                shutil.rmtree(self.metadir(job), ignore_errors=True)
+            raise
+        return made
+
+    def _reserve(self, number: int) -> int:
+        while True:
+            try:
+                os.mkdir(self.metadir(number), 0o700)
+                return number
+            except FileExistsError:
+                number += 1
+
+    def _next_id(self) -> int:
+        highest = max(self.ids(), default=0)
+        with contextlib.suppress(OSError, ValueError), open(self.file(HIGHEST), encoding="ascii") as file:
+            highest = max(highest, int(file.read()))
+        return highest + 1
+
+    def remove(self, job: int) -> None:
+        """Remove a job's folder for good; its id is never given again. Raises OSError."""
+        newest = max(self.ids(), default=0)
+        if job >= newest:
+            metadir.write_atomic(self.file(HIGHEST), b"%d\n" % max(job, self._next_id() - 1))
+        # Renamed first: nobody ever sees half a job.
+        trash = self.file(f".removed-{job}-{secrets.token_hex(4)}")
+        os.rename(self.metadir(job), trash)
+        shutil.rmtree(trash, ignore_errors=True)
+
+    # -- environments
+
+    def keep_environment(self, environment: Mapping[str, str]) -> str:
+        """Store an environment once and return its name. Raises OSError."""
+        kept = {
+            name: value
+            for name, value in environment.items()
+            if name not in _NOT_KEPT and not name.startswith("JOBTUI_")
+        }
+        text = json.dumps(kept, sort_keys=True).encode("ascii")
+        reference = hashlib.sha256(text).hexdigest()[:24]
+        folder = self.file(ENVIRONMENTS)
+        if not os.path.exists(f"{folder}/{reference}.json"):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            metadir.write_atomic(f"{folder}/{reference}.json", text + b"\n")
+        return reference
+
+    def environment(self, reference: str) -> dict[str, str]:
+        """The environment stored under a name. Raises OSError or ValueError."""
+        with open(f"{self.file(ENVIRONMENTS)}/{reference}.json", "rb") as file:
+            return json.loads(file.read())
+
+    # -- hints from clients to the engine
+
+    def tell(self, hint: Hint) -> None:
+        """Leave a hint for the engine and wake it up. Raises OSError if the hint cannot be written."""
+        folder = self.file(INBOX)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        metadir.write_atomic(f"{folder}/{secrets.token_hex(8)}", metadir.encode(hint))
+        self.wake()
+
+    def wake(self) -> None:
+        """Ring the engine's bell, if one of this machine listens; it looks into the inbox anyway, a second later."""
+        try:
+            fd = os.open(self.file(WAKE), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return
+        try:
+            if stat.S_ISFIFO(os.fstat(fd).st_mode):
+                with contextlib.suppress(OSError):
+                    os.write(fd, b"!")
+        finally:
+            os.close(fd)
+
+    def hints(self) -> list[tuple[str, Hint]]:
+        """The hints not yet taken, each with its path; what cannot be read counts as an empty hint."""
+        found: list[tuple[str, Hint]] = []
+        try:
+            names = os.listdir(self.file(INBOX))
+        except FileNotFoundError:
+            return found
+        for name in names:
+            if name.endswith(".tmp"):
+                continue
+            path = f"{self.file(INBOX)}/{name}"
+            try:
+                with open(path, "rb") as file:
+                    found.append((path, msgspec.json.decode(file.read(), type=Hint)))
+            except FileNotFoundError:
+                continue
+            except msgspec.MsgspecError:
+                found.append((path, Hint()))
+        return found
+
+
+def new_tag() -> str:
+    """A name for a job that no other job anywhere has; may be searched for in a scheduler."""
+    return "jt" + secrets.token_hex(9)
