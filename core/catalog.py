@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable
 
@@ -105,7 +106,9 @@ class Catalog:
         if verdict.state is State.CREATED and facts.spec is not None:
             outlook = evaluate(facts.spec.after, self._end_of, time.time())
             waits = outlook.answer != "holds"
-            verdict = Verdict(State.CREATED if waits else State.QUEUED, detail=f"waits for {outlook.why}" if waits else "")
+            verdict = Verdict(
+                State.CREATED if waits else State.QUEUED, detail=f"waits for {outlook.why}" if waits else ""
+            )
         return summarize(job, self.workdir.path, facts, verdict)
 
     def _end_of(self, job: int) -> JobEnd:
@@ -140,6 +143,8 @@ class Follower:
         # Before the rows: a change in between is then told twice, never lost.
         self._journal = JournalReader(catalog.workdir.file(JOURNAL))
         self._looked_at = 0.0
+        self._mtime = 0
+        self._unmade: set[int] = set()
         self.rows = self._read()
 
     def _read(self) -> list[JobRow]:
@@ -157,17 +162,21 @@ class Follower:
             changes += [Change(removed=job) for job in before - self._known]
         else:
             changes += self._unannounced()
-        changes = self._without_repeats(changes)
-        return changes
+        return self._without_repeats(changes)
 
     def _unannounced(self) -> list[Change]:
         """What the journal does not tell: new folders the engine has not seen yet, and all while no engine drives."""
-        present = set(self._catalog.workdir.ids())
-        changes = [Change(removed=job) for job in self._known - present]
-        fresh = present - self._known
-        changes += [Change(row=row) for row in self._catalog.some(fresh)]
-        # A folder without its job.json yet is looked at again the next time.
-        self._known = present - (fresh - {change.row.id for change in changes if change.row is not None})
+        changes: list[Change] = []
+        mtime = os.stat(self._catalog.workdir.path).st_mtime_ns
+        if mtime != self._mtime or self._unmade:
+            self._mtime = mtime
+            present = set(self._catalog.workdir.ids())
+            changes += [Change(removed=job) for job in self._known - present]
+            rows = self._catalog.some(present - self._known)
+            changes += [Change(row=row) for row in rows]
+            # A folder without its job.json yet is looked at again the next time.
+            self._unmade = present - self._known - {row.id for row in rows}
+            self._known = present - self._unmade
         now = time.monotonic()
         if self._active and now - self._looked_at >= _UNDRIVEN_POLL:
             self._looked_at = now

@@ -39,9 +39,7 @@ def _connect(path: str, mode: str) -> sqlite3.Connection:
     # A '?' or '#' in the path would end it in a URI.
     quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     # Writers are threads of one engine, one after another.
-    return sqlite3.connect(
-        f"file:{quoted}?{mode}", uri=True, timeout=5, isolation_level=None, check_same_thread=False
-    )
+    return sqlite3.connect(f"file:{quoted}?{mode}", uri=True, timeout=5, isolation_level=None, check_same_thread=False)
 
 
 class IndexReader:

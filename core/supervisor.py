@@ -9,6 +9,7 @@ import os
 import signal
 import sqlite3
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from .lease import LeaseTakenError, is_held, read_lease
@@ -19,6 +20,20 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 HALTED = 3
+# An engine needs a moment to take its lease: seconds before another is started by the same process.
+_STARTING = 3.0
+
+
+class EngineFailedError(Exception):
+    """The engine that was started could not drive the work directory; the text says why and where its log is."""
+
+
+class _Started:
+    """The engine that this process started last: when, and for which work directory."""
+
+    pid: int = 0
+    path: str = ""
+    at: float = 0.0
 
 
 def spawn(workdir: WorkDir) -> int:
@@ -47,14 +62,42 @@ def spawn(workdir: WorkDir) -> int:
 def ensure_engine(workdir: WorkDir) -> bool:
     """Start a headless engine unless one drives already or ``autostart`` is off; True if one drives or was started.
 
-    Raises SettingsError or OSError.
+    Raises SettingsError, OSError, and EngineFailedError if the engine that this process started last failed.
     """
     if is_held(read_lease(workdir)):
         return True
     if not read_settings(workdir).autostart:
         return False
-    spawn(workdir)
+    _check_last(workdir)
+    now = time.monotonic()
+    if _Started.path != workdir.path or now - _Started.at > _STARTING:
+        _Started.pid, _Started.path, _Started.at = spawn(workdir), workdir.path, now
     return True
+
+
+def _check_last(workdir: WorkDir) -> None:
+    """See what became of the engine that we started: a killed one is replaced, one that gave up is reported."""
+    if not _Started.pid:
+        return
+    try:
+        pid, status = os.waitpid(_Started.pid, os.WNOHANG)
+    except ChildProcessError:
+        pid, status = _Started.pid, 0
+    if not pid:
+        return
+    _Started.pid, same, _Started.path = 0, _Started.path == workdir.path, ""
+    if same and os.WIFEXITED(status) and os.WEXITSTATUS(status) not in (0, HALTED):
+        raise EngineFailedError(f"the engine ended with an error: {_last_line(workdir)} (see {workdir.file(LOG)})")
+
+
+def _last_line(workdir: WorkDir) -> str:
+    try:
+        with open(workdir.file(LOG), encoding="utf-8", errors="replace") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 2000))
+            lines = file.read().strip().splitlines()
+    except OSError:
+        return "its log cannot be read"
+    return lines[-1] if lines else "it left no word"
 
 
 def stop_engine(workdir: WorkDir) -> None:

@@ -1,0 +1,91 @@
+"""The blocking face of the core, for scripts and the command line: the same questions and orders without an event loop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from . import orders
+from .catalog import Catalog, Detail
+from .filters import Selection, parse_filter, parse_selection
+from .job import JobRow, JobSpec
+from .lease import Lease
+from .orders import Outcome
+from .workdir import WorkDir
+
+
+class BlockingJobManager:
+    """What ``JobManager`` does, blocking. Importing and using it loads no event loop, except for ``wait``."""
+
+    def __init__(self, workdir: WorkDir | str | os.PathLike[str]) -> None:
+        """Use the work directory at a path; it is made when the first job is submitted."""
+        self.workdir = workdir if isinstance(workdir, WorkDir) else WorkDir(workdir)
+        self.catalog = Catalog(self.workdir)
+
+    def jobs(self, text: str = "", *, ended: int | None = None) -> list[JobRow]:
+        """The jobs that pass a filter, by id: all, or all active ones and the ``ended`` newest of the others."""
+        test = parse_filter(text)
+        rows = self.catalog.all() if ended is None else self.catalog.recent(ended)
+        return [row for row in rows if test(row)]
+
+    def select(self, *words: str) -> list[JobRow]:
+        """The jobs that ids, ranges and filter terms mean; raises FilterError."""
+        return self.pick(parse_selection(words))
+
+    def pick(self, selection: Selection) -> list[JobRow]:
+        """The jobs that a selection means, by id."""
+        rows = self.catalog.all() if selection.ids is None else self.catalog.some(selection.ids)
+        test = parse_filter(selection.filter)
+        return [row for row in rows if test(row)]
+
+    def detail(self, job: int) -> Detail | None:
+        """One job in full, or None if there is no such job."""
+        return self.catalog.detail(job)
+
+    def engine(self) -> Lease | None:
+        """Who drives the work directory now, if anybody."""
+        return self.catalog.engine()
+
+    def wait(self, jobs: Iterable[int], timeout: float | None = None) -> list[JobRow]:
+        """Wait until these jobs have ended; raises TimeoutError after ``timeout`` seconds. Works in a notebook too."""
+        from anyio.from_thread import start_blocking_portal
+
+        with start_blocking_portal() as portal:
+            return portal.call(self._wait, list(jobs), timeout)
+
+    async def _wait(self, jobs: list[int], timeout: float | None) -> list[JobRow]:
+        import anyio
+
+        from .manager import JobManager
+
+        with anyio.fail_after(timeout):
+            return await JobManager(self.workdir).wait(jobs)
+
+    def submit(self, *specs: JobSpec, environment: Mapping[str, str] | None = None) -> list[int]:
+        """Make jobs and see that they are driven; see ``orders.submit``."""
+        return orders.submit(self.workdir, specs, environment)
+
+    def cancel(self, jobs: Sequence[int], *, force: bool = False) -> list[Outcome]:
+        """Stop jobs; see ``orders.cancel``."""
+        return orders.cancel(self.workdir, jobs, force=force)
+
+    def retry(self, jobs: Sequence[int]) -> list[Outcome]:
+        """Run ended jobs again as a new attempt; see ``orders.retry``."""
+        return orders.retry(self.workdir, jobs)
+
+    def resubmit(self, job: int, **changes: Any) -> int:
+        """Make a new job of an old one's spec; see ``orders.resubmit``."""
+        return orders.resubmit(self.workdir, job, changes)
+
+    def hold(self, jobs: Sequence[int]) -> list[Outcome]:
+        """Keep waiting jobs from starting."""
+        return orders.hold(self.workdir, jobs)
+
+    def release(self, jobs: Sequence[int]) -> list[Outcome]:
+        """Let held jobs start."""
+        return orders.release(self.workdir, jobs)
+
+    def remove(self, jobs: Sequence[int]) -> list[Outcome]:
+        """Delete ended jobs with their output for good."""
+        return orders.remove(self.workdir, jobs)

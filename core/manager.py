@@ -1,0 +1,208 @@
+"""JobManager: everything that a client can ask or order of a work directory, as coroutines that never block the loop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from . import metadir, orders
+from .catalog import Catalog, Detail, Follower
+from .filters import Selection, parse_filter, parse_selection
+from .job import ENDED, JobRow, JobSpec, State
+from .journal import Change
+from .lease import Lease
+from .logfile import Added, LogFile
+from .orders import Outcome
+from .supervisor import ensure_engine
+from .watch import changes_in
+from .workdir import WorkDir
+
+_T = TypeVar("_T")
+Stream = Literal["stdout", "stderr"]
+
+# Seconds between two looks when no event comes.
+_HEARTBEAT = 1.0
+
+
+def select(catalog: Catalog, selection: Selection) -> list[JobRow]:
+    """The jobs that a selection means, by id."""
+    rows = catalog.all() if selection.ids is None else catalog.some(selection.ids)
+    test = parse_filter(selection.filter)
+    return [row for row in rows if test(row)]
+
+
+class Feed:
+    """The jobs at one moment (``rows``), and from then on their changes: ``async for changes in feed``."""
+
+    def __init__(self, catalog: Catalog, follower: Follower) -> None:
+        """Use ``JobManager.follow``."""
+        self._catalog, self._follower = catalog, follower
+        self.rows: list[JobRow] = follower.rows
+
+    async def __aiter__(self) -> AsyncIterator[list[Change]]:
+        """Yield the changes as they happen, oldest first, never an empty list.
+
+        Raises FileNotFoundError when the work directory is gone.
+        """
+        async for _ in changes_in([self._catalog.workdir.path], _HEARTBEAT):
+            changes = await anyio.to_thread.run_sync(self._follower.poll)
+            if changes:
+                yield changes
+
+
+class JobManager:
+    """The jobs of one work directory, for scripts, the command line, services and the screen alike.
+
+    Any number of managers, in any number of processes and on any machine that sees the directory, work side by
+    side; an engine, started when there is work, drives the jobs.
+    """
+
+    def __init__(self, workdir: WorkDir | str | os.PathLike[str]) -> None:
+        """Use the work directory at a path; it is made when the first job is submitted."""
+        self.workdir = workdir if isinstance(workdir, WorkDir) else WorkDir(workdir)
+        self.catalog = Catalog(self.workdir)
+
+    async def _call(self, function: Callable[..., _T], *values: object) -> _T:
+        return await anyio.to_thread.run_sync(lambda: function(*values))
+
+    # -- questions
+
+    async def jobs(self, text: str = "", *, ended: int | None = None) -> list[JobRow]:
+        """The jobs that pass a filter, by id: all, or all active ones and the ``ended`` newest of the others.
+
+        Raises FilterError, and FileNotFoundError where there is no work directory.
+        """
+        test = parse_filter(text)
+        rows = await (self._call(self.catalog.all) if ended is None else self._call(self.catalog.recent, ended))
+        return [row for row in rows if test(row)]
+
+    async def select(self, *words: str) -> list[JobRow]:
+        """The jobs that ids, ranges and filter terms mean; raises FilterError."""
+        return await self._call(select, self.catalog, parse_selection(words))
+
+    async def detail(self, job: int) -> Detail | None:
+        """One job in full, or None if there is no such job."""
+        return await self._call(self.catalog.detail, job)
+
+    async def engine(self) -> Lease | None:
+        """Who drives the work directory now, if anybody."""
+        return await self._call(self.catalog.engine)
+
+    async def follow(self, *, ended: int | None = None) -> Feed:
+        """The jobs now and their changes from now on; ``ended`` as in ``jobs``."""
+        return Feed(self.catalog, await self._call(Follower, self.catalog, ended))
+
+    async def wait(self, jobs: Iterable[int]) -> list[JobRow]:
+        """Wait until these jobs have ended, and return their rows; jobs removed meanwhile are left out.
+
+        An engine that dies meanwhile is started again (unless that is switched off). Bound it with anyio's time
+        limits.
+        """
+        wanted = set(jobs)
+        feed = await self.follow(ended=0)
+        done = {row.id: row for row in await self._call(self.catalog.some, wanted) if row.state in ENDED}
+        open_ = {row.id for row in await self._call(self.catalog.some, wanted)} - done.keys()
+        if open_:
+            await self._call(ensure_engine, self.workdir)
+            async with _closing(aiter(feed)) as batches:
+                async for changes in batches:
+                    for change in changes:
+                        if change.removed is not None:
+                            open_.discard(change.removed)
+                        elif change.row is not None and change.row.id in open_ and change.row.state in ENDED:
+                            open_.discard(change.row.id)
+                            done[change.row.id] = change.row
+                    if not open_:
+                        break
+                    await self._call(ensure_engine, self.workdir)
+        return [done[job] for job in sorted(done)]
+
+    def log_path(self, job: int, stream: Stream, attempt: int | None = None) -> str:
+        """Where a job's stdout or stderr is; ``attempt``: of an earlier attempt."""
+        folder = self.workdir.metadir(job)
+        if attempt is not None:
+            folder += f"/{metadir.RETRY}/{attempt}"
+        return f"{folder}/{metadir.STDOUT if stream == 'stdout' else metadir.STDERR}"
+
+    async def follow_log(self, log: LogFile, job: int) -> AsyncIterator[Added]:
+        """Yield what is added to a log of a job, until the job has ended and all of it was given."""
+        over = await self._has_ended(job)
+        while True:
+            added = await self._call(log.read)
+            if added.data or added.restarted:
+                yield added
+            elif over:
+                return
+            else:
+                break
+        async with _closing(changes_in([self.workdir.metadir(job)], _HEARTBEAT)) as looks:
+            async for _ in looks:
+                # First the question, then the reading: what was written before the end is not missed.
+                over = await self._has_ended(job)
+                while (added := await self._call(log.read)).data or added.restarted:
+                    yield added
+                if over:
+                    return
+
+    async def _has_ended(self, job: int) -> bool:
+        rows = await self._call(self.catalog.some, [job])
+        return not rows or rows[0].state in ENDED
+
+    # -- orders
+
+    async def submit(self, *specs: JobSpec, environment: Mapping[str, str] | None = None) -> list[int]:
+        """Make jobs and see that they are driven; see ``orders.submit``."""
+        return await self._call(orders.submit, self.workdir, specs, environment)
+
+    async def cancel(self, jobs: Sequence[int], *, force: bool = False) -> list[Outcome]:
+        """Stop jobs; see ``orders.cancel``."""
+        return await self._call(lambda: orders.cancel(self.workdir, jobs, force=force))
+
+    async def retry(self, jobs: Sequence[int]) -> list[Outcome]:
+        """Run ended jobs again as a new attempt; see ``orders.retry``."""
+        return await self._call(orders.retry, self.workdir, jobs)
+
+    async def resubmit(self, job: int, **changes: Any) -> int:
+        """Make a new job of an old one's spec; see ``orders.resubmit``."""
+        return await self._call(orders.resubmit, self.workdir, job, changes)
+
+    async def hold(self, jobs: Sequence[int]) -> list[Outcome]:
+        """Keep waiting jobs from starting."""
+        return await self._call(orders.hold, self.workdir, jobs)
+
+    async def release(self, jobs: Sequence[int]) -> list[Outcome]:
+        """Let held jobs start."""
+        return await self._call(orders.release, self.workdir, jobs)
+
+    async def remove(self, jobs: Sequence[int]) -> list[Outcome]:
+        """Delete ended jobs with their output for good."""
+        return await self._call(orders.remove, self.workdir, jobs)
+
+    async def ensure_engine(self) -> bool:
+        """Start a headless engine unless one drives already; False where that is switched off."""
+        return await self._call(ensure_engine, self.workdir)
+
+
+def all_well(rows: Iterable[JobRow]) -> bool:
+    """Whether all of these jobs finished."""
+    return all(row.state is State.FINISHED for row in rows)
+
+
+class _closing:
+    """Close an async iterator at the end of a block, also where the block is left early."""
+
+    def __init__(self, iterator: AsyncIterator[_T]) -> None:
+        self._iterator = iterator
+
+    async def __aenter__(self) -> AsyncIterator[Any]:
+        return self._iterator
+
+    async def __aexit__(self, *exc: object) -> None:
+        close = getattr(self._iterator, "aclose", None)
+        if close is not None:
+            with anyio.CancelScope(shield=True):
+                await close()

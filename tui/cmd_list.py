@@ -1,0 +1,115 @@
+"""The commands ls and queue: which jobs there are, and what waits and why."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from ..core.filters import parse_filter
+from ..core.job import ENDED, JobRow, State
+from ..core.settings import budget, read_settings
+from ..core.units import duration
+from ..core.waiting import explain
+from ..core.workdir import WorkDir
+from .common import existing, print_json, print_table, undriven_note, workdir_option
+
+_ENDED_SHOWN = 100
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Every job, not only the active and the 100 newest ended ones.")
+@click.option("--json", "as_json", is_flag=True, help="Every job as JSON, for programs.")
+@click.option("-q", "--quiet", is_flag=True, help="Ids only, one per line.")
+@workdir_option
+@click.argument("filter_words", metavar="[FILTER]...", nargs=-1)
+def ls(everything: bool, as_json: bool, quiet: bool, workdir: WorkDir, filter_words: tuple[str, ...]) -> None:
+    """List the active jobs and the newest ended ones.
+
+    A filter is made of terms that must all hold: state:failed, name~align, elapsed>1h, exit:137, tag:night,
+    !state:held, id:3-9; a plain word must stand in the name or the command. States: created queued held submitted
+    running suspended cancelling finished failed cancelled unknown, and active, ended, bad, waiting.
+
+    \b
+    Examples:
+      jobtui ls
+      jobtui ls state:failed name~align
+      jobtui ls --json | jq '.[] | select(.elapsed > 60) | .id'
+    """
+    if not workdir.exists():
+        if as_json:
+            click.echo("[]")
+        else:
+            click.echo(f"jobtui: there are no jobs yet in {workdir.path}", err=True)
+        return
+    manager = existing(workdir)
+    test = parse_filter(" ".join(filter_words))
+    complete = everything or as_json or quiet or bool(filter_words)
+    rows = manager.catalog.all() if complete else manager.catalog.recent(_ENDED_SHOWN)
+    rows = [row for row in rows if test(row)]
+    if as_json:
+        print_json(rows)
+        return
+    if quiet:
+        click.echo("".join(f"{row.id}\n" for row in rows), nl=False)
+        return
+    if not rows:
+        click.echo("jobtui: no job matches" if filter_words else "jobtui: there are no jobs yet", err=True)
+        return
+    _print_jobs(rows)
+    if sys.stdout.isatty() and not complete and sum(row.state in ENDED for row in rows) == _ENDED_SHOWN:
+        click.echo(f"(the newest {_ENDED_SHOWN} ended jobs; jobtui ls --all shows every one)", err=True)
+    undriven_note(manager, rows)
+
+
+def _print_jobs(rows: list[JobRow]) -> None:
+    now = time.time()
+    heads = [">ID", "NAME", "STATE", "BACKEND", ">TRY", ">ELAPSED", ">EXIT", "COMMAND"]
+    lines = [
+        (
+            str(row.id),
+            row.name,
+            _state_words(row),
+            row.backend,
+            str(row.attempt),
+            duration(elapsed(row, now)),
+            "" if row.exit_code is None else str(row.exit_code),
+            row.command,
+        )
+        for row in rows
+    ]
+    print_table(heads, lines, [row.state for row in rows])
+
+
+def _state_words(row: JobRow) -> str:
+    """The state, and for a failure that the exit code does not tell, why."""
+    if row.state is State.FAILED and row.reason not in (None, "exit-code"):
+        return f"{row.state} ({row.reason})"
+    return str(row.state)
+
+
+def elapsed(row: JobRow, now: float) -> float | None:
+    """How long the job ran, or has run until ``now`` (epoch seconds); None before its start."""
+    if row.elapsed is not None:
+        return row.elapsed
+    if row.started is None or row.state in ENDED:
+        return None
+    return max(0.0, now - row.started)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@workdir_option
+def queue(as_json: bool, workdir: WorkDir) -> None:
+    """Show what waits, in the order in which it will start, and why it waits."""
+    manager = existing(workdir)
+    waiting = explain(manager.catalog.recent(0), budget(read_settings(workdir)), driven=manager.engine() is not None)
+    if as_json:
+        print_json([{"id": item.row.id, "state": item.row.state, "why": item.why} for item in waiting])
+        return
+    if not waiting:
+        click.echo("jobtui: nothing waits", err=True)
+        return
+    lines = [(str(w.row.id), w.row.name, str(w.row.state), str(w.row.priority), w.why) for w in waiting]
+    print_table([">ID", "NAME", "STATE", ">PRIORITY", "WHY"], lines, [w.row.state for w in waiting])

@@ -1,0 +1,100 @@
+"""The commands cancel, retry, hold, release and rm."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ..core.job import ENDED, JobRow
+from ..core.workdir import WorkDir
+from .common import chosen, existing, report, workdir_option
+
+_JOBS = click.argument("jobs", nargs=-1, required=True)
+_ASK_ABOVE = 1
+
+
+@click.command()
+@click.option("--force", is_flag=True, help="KILL at once, without a grace time.")
+@workdir_option
+@_JOBS
+def cancel(force: bool, workdir: WorkDir, jobs: tuple[str, ...]) -> None:
+    """Stop jobs with all their processes: TERM first, KILL after the job's grace time.
+
+    Waiting jobs are cancelled at once. Jobs that a filter finds and that have ended are left out.
+
+    \b
+    Examples:
+      jobtui cancel 12
+      jobtui cancel 3-9 15
+      jobtui cancel state:queued name~align
+    """
+    manager = existing(workdir)
+    report(manager.cancel(_ids(_active_if_filtered(chosen(manager, jobs), jobs)), force=force))
+
+
+def _ids(rows: list[JobRow]) -> list[int]:
+    return [row.id for row in rows]
+
+
+def _active_if_filtered(rows: list[JobRow], words: tuple[str, ...]) -> list[JobRow]:
+    """Without the ended jobs, unless each job was named by itself: they are no error where a range finds them."""
+    if all(word.isdigit() for word in words):
+        return rows
+    active = [row for row in rows if row.state not in ENDED]
+    if not active:
+        click.echo("jobtui: all of these have ended already", err=True)
+        sys.exit(1)
+    return active
+
+
+@click.command()
+@workdir_option
+@_JOBS
+def retry(workdir: WorkDir, jobs: tuple[str, ...]) -> None:
+    """Run ended jobs again: the same job, the next attempt. The last attempt's output is kept.
+
+    \b
+    Examples:
+      jobtui retry 12
+      jobtui retry state:failed reason:timeout
+    """
+    manager = existing(workdir)
+    report(manager.retry(_ids(chosen(manager, jobs))))
+
+
+@click.command()
+@workdir_option
+@_JOBS
+def hold(workdir: WorkDir, jobs: tuple[str, ...]) -> None:
+    """Keep waiting jobs from starting until they are released."""
+    manager = existing(workdir)
+    report(manager.hold(_ids(chosen(manager, jobs))))
+
+
+@click.command()
+@workdir_option
+@_JOBS
+def release(workdir: WorkDir, jobs: tuple[str, ...]) -> None:
+    """Let held jobs start."""
+    manager = existing(workdir)
+    report(manager.release(_ids(chosen(manager, jobs))))
+
+
+@click.command()
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@workdir_option
+@_JOBS
+def rm(yes: bool, workdir: WorkDir, jobs: tuple[str, ...]) -> None:
+    """Delete ended jobs with their output for good. Their ids are not given again.
+
+    \b
+    Examples:
+      jobtui rm 12
+      jobtui rm -y state:finished
+    """
+    manager = existing(workdir)
+    rows = chosen(manager, jobs)
+    if len(rows) > _ASK_ABOVE and not yes and sys.stdin.isatty():
+        click.confirm(f"Delete {len(rows)} jobs with all their output?", abort=True, err=True)
+    report(manager.remove(_ids(rows)))

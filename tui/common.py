@@ -1,0 +1,165 @@
+"""What the commands share: the work directory meant, selections of jobs, printing, and tables."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from ..core.blocking import BlockingJobManager
+from ..core.filters import parse_selection
+from ..core.job import JobRow, State
+from ..core.orders import Outcome
+from ..core.workdir import WorkDir
+from .text import fit, plain, width
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_COLOURS = {
+    State.RUNNING: "32",
+    State.FINISHED: "2",
+    State.FAILED: "31",
+    State.CANCELLED: "33",
+    State.UNKNOWN: "35",
+    State.CANCELLING: "33",
+    State.HELD: "36",
+}
+
+
+def workdir_option(command: _F) -> _F:
+    """Give a command ``-w/--workdir``; its function gets the work directory as ``workdir``."""
+    return click.option(
+        "-w",
+        "--workdir",
+        metavar="DIR",
+        callback=_resolve,
+        help="Work directory [default: $JOBTUI_WORKDIR, ./.jobtui if it exists, else your own one].",
+    )(command)
+
+
+def _resolve(context: click.Context, _parameter: click.Parameter, value: str | None) -> WorkDir:
+    inherited = context.find_root().params.get("workdir")
+    return default_workdir(value or (inherited.path if isinstance(inherited, WorkDir) else None))
+
+
+def default_workdir(value: str | None) -> WorkDir:
+    """The work directory that is meant where ``value`` was given (None: nothing)."""
+    if value or (value := os.environ.get("JOBTUI_WORKDIR")):
+        return WorkDir(value)
+    if os.path.isdir(".jobtui"):
+        return WorkDir(".jobtui")
+    from platformdirs import user_state_path
+
+    return WorkDir(user_state_path("jobtui") / "jobs")
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """End the command with a message for a person on stderr."""
+    click.echo(f"jobtui: {message}", err=True)
+    sys.exit(code)
+
+
+def existing(workdir: WorkDir) -> BlockingJobManager:
+    """The manager of a work directory that must exist."""
+    if not workdir.exists():
+        fail(f"there are no jobs yet in {workdir.path}")
+    return BlockingJobManager(workdir)
+
+
+def chosen(manager: BlockingJobManager, words: Sequence[str]) -> list[JobRow]:
+    """The jobs that ids, ranges and filters mean; ends the command where an id given by itself is not there."""
+    selection = parse_selection(words)
+    rows = manager.pick(selection)
+    if selection.ids is not None:
+        found = {row.id for row in manager.catalog.some(selection.ids)}
+        # A range may have gaps; an id that was written out must exist.
+        named = {int(part) for word in words for part in word.split(",") if part.isdigit()}
+        missing = sorted(named - found)
+        if missing:
+            fail(f"there is no job {missing[0]} in {manager.workdir.path}")
+    if not rows:
+        fail("no job matches")
+    return rows
+
+
+def report(outcomes: Iterable[Outcome]) -> NoReturn:
+    """Print what became of each order, and end with 1 if one could not be carried out."""
+    bad = False
+    for outcome in outcomes:
+        bad |= not outcome.done
+        click.echo(f"job {outcome.job}: {plain(outcome.words)}", err=not outcome.done)
+    sys.exit(1 if bad else 0)
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON for programs."""
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def colours() -> bool:
+    """Whether stdout is a terminal that wants colour."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def state_colour(state: State) -> str:
+    """The colour of a state as the number of an SGR sequence, "" for none."""
+    return _COLOURS.get(state, "")
+
+
+def print_table(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], states: Sequence[State | None] | None = None
+) -> None:
+    """Print aligned columns; on a terminal the last one is cut to its width. ``states`` colours the state column.
+
+    Heads that begin with '>' are columns of numbers, aligned to the right.
+    """
+    right = [head.startswith(">") for head in heads]
+    titles = [head.removeprefix(">") for head in heads]
+    cells = [[plain(cell) for cell in row] for row in rows]
+    widths = [max([width(titles[i]), *(width(row[i]) for row in cells)]) for i in range(len(titles))]
+    if sys.stdout.isatty():
+        screen = _terminal_width()
+        for i, limit in ((1, 28), (len(widths) - 1, max(10, screen - sum(widths[:-1]) - 2 * (len(widths) - 1)))):
+            widths[i] = min(widths[i], limit)
+    bold, dim = ("\x1b[1m", "\x1b[0m") if colours() else ("", "")
+    lines = [bold + _line(titles, widths, right) + dim]
+    for number, row in enumerate(cells):
+        line = _line(row, widths, right)
+        state = states[number] if states else None
+        colour = state_colour(state) if state is not None and colours() else ""
+        if state is not None and colour:
+            line = line.replace(str(state), f"\x1b[{colour}m{state}\x1b[0m", 1)
+        lines.append(line)
+    click.echo("\n".join(lines))
+
+
+def _terminal_width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    parts = [
+        " " * (columns - width(cell)) + cell if flush and width(cell) <= columns else fit(cell, columns)
+        for cell, columns, flush in zip(cells, widths, right, strict=True)
+    ]
+    return "  ".join(parts).rstrip()
+
+
+def undriven_note(manager: BlockingJobManager, rows: Iterable[JobRow]) -> None:
+    """Say on stderr that jobs wait while no engine drives the work directory."""
+    waiting = sum(
+        row.state not in (State.FINISHED, State.FAILED, State.CANCELLED, State.UNKNOWN, State.HELD) for row in rows
+    )
+    if waiting and manager.engine() is None:
+        click.echo(
+            f"jobtui: {waiting} jobs have not ended, but no engine drives {manager.workdir.path}; "
+            "start one with: jobtui engine start",
+            err=True,
+        )
