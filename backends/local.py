@@ -230,6 +230,7 @@ class LocalBackend:
 
     async def _sweep(self, handle: Handle, leaders: list[Process], wrapper: Process | None) -> None:
         """KILL everything but the job script, which then records the end."""
+        remaining: list[Process] = []
         for _ in range(100):
             remaining = _remains(handle, leaders, wrapper)
             if not remaining:

@@ -10,11 +10,10 @@ if TYPE_CHECKING:
     from .conditions import AfterJob, AfterTime, AllOf, AnyOf
     from .engine import Engine
     from .filters import FilterError
-    from .job import ArrayTask, JobRow, JobSpec, Reason, Resources, Retry, State
+    from .job import ArrayTask, JobRow, JobSpec, Outcome, Reason, Resources, Retry, SpecError, State
     from .journal import Change
     from .logfile import LogFile
     from .manager import Feed, JobManager
-    from .orders import Outcome, SpecError
     from .settings import Settings, SettingsError
     from .supervisor import EngineFailedError
     from .workdir import WorkDir, WorkDirError
@@ -36,13 +35,13 @@ _PLACES = {
     "JobRow": "job",
     "JobSpec": "job",
     "LogFile": "logfile",
-    "Outcome": "orders",
+    "Outcome": "job",
     "Reason": "job",
     "Resources": "job",
     "Retry": "job",
     "Settings": "settings",
     "SettingsError": "settings",
-    "SpecError": "orders",
+    "SpecError": "job",
     "State": "job",
     "WorkDir": "workdir",
     "WorkDirError": "workdir",

@@ -1,4 +1,4 @@
-"""What a back end is: the protocol that the engine speaks, what it asks and is answered, and where back ends are found."""
+"""What a back end is: the protocol that the engine speaks, its questions and answers, and the registry."""
 
 from __future__ import annotations
 

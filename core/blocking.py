@@ -1,4 +1,4 @@
-"""The blocking face of the core, for scripts and the command line: the same questions and orders without an event loop."""
+"""The blocking face of the core, for scripts and the command line: the same questions and orders, no event loop."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 from . import orders
 from .catalog import Catalog, Detail
 from .filters import Selection, parse_filter, parse_selection
-from .job import JobRow, JobSpec
+from .job import JobRow, JobSpec, Outcome
 from .lease import Lease
-from .orders import Outcome
-from .workdir import WorkDir
+from .settings import Settings, read_settings, write_settings
+from .supervisor import start_engine, stop_engine
+from .workdir import Hint, WorkDir
 
 
 class BlockingJobManager:
@@ -54,13 +55,32 @@ class BlockingJobManager:
         with start_blocking_portal() as portal:
             return portal.call(self._wait, list(jobs), timeout)
 
-    async def _wait(self, jobs: list[int], timeout: float | None) -> list[JobRow]:
+    async def _wait(self, jobs: list[int], seconds: float | None) -> list[JobRow]:
         import anyio
 
         from .manager import JobManager
 
-        with anyio.fail_after(timeout):
+        with anyio.fail_after(seconds):
             return await JobManager(self.workdir).wait(jobs)
+
+    def settings(self) -> Settings:
+        """The settings in force for the work directory's engine; raises SettingsError."""
+        return read_settings(self.workdir)
+
+    def configure(self, values: Mapping[str, Any]) -> Settings:
+        """Set some of the engine's settings (None: back to the default); a running engine obeys at once."""
+        self.workdir.create()
+        settings = write_settings(self.workdir, dict(values))
+        self.workdir.tell(Hint(settings=True))
+        return settings
+
+    def start_engine(self) -> Lease:
+        """Start a headless engine unless one drives; see ``supervisor.start_engine``."""
+        return start_engine(self.workdir)
+
+    def stop_engine(self) -> bool:
+        """Stop the engine; running jobs go on. False where none ran."""
+        return stop_engine(self.workdir)
 
     def submit(self, *specs: JobSpec, environment: Mapping[str, str] | None = None) -> list[int]:
         """Make jobs and see that they are driven; see ``orders.submit``."""

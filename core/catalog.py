@@ -1,4 +1,4 @@
-"""Reads the jobs of a work directory for clients: rows from the index, checked against the folders before they are shown."""
+"""Reads the jobs of a work directory for clients: rows from the index, checked against the folders first."""
 
 from __future__ import annotations
 
@@ -22,11 +22,22 @@ from .workdir import INDEX, JOURNAL, WorkDir
 _UNDRIVEN_POLL = 1.0
 
 
+class Attempt(msgspec.Struct, frozen=True):
+    """An earlier attempt: how it ended, when (epoch seconds), and the folder that keeps its files."""
+
+    number: int
+    exit_code: int | None
+    started: float | None
+    ended: float | None
+    folder: str
+
+
 class Detail(msgspec.Struct, frozen=True):
-    """One job in full: its row and the facts behind it."""
+    """One job in full: its row, the facts behind it, and its earlier attempts."""
 
     row: JobRow
     facts: Facts
+    attempts: list[Attempt]
 
 
 class Catalog:
@@ -68,7 +79,7 @@ class Catalog:
         if facts is None:
             return None
         row = self._row(job, facts, self.engine() is not None)
-        return Detail(row, facts)
+        return Detail(row, facts, _attempts(self.workdir.metadir(job), facts))
 
     def _checked(self, query: Callable[[IndexReader], list[Indexed]]) -> list[JobRow]:
         """The rows of a query that are still true, the others made anew, and the jobs the index does not know."""
@@ -131,6 +142,18 @@ def _look(facts: Facts) -> Observation | None:
     if is_alive(begin.wrapper) or is_alive(begin.payload):
         return Observation("running")
     return Observation("gone", Reason.LOST, "the job script was killed before it could record the exit code")
+
+
+def _attempts(folder: str, facts: Facts) -> list[Attempt]:
+    found: list[Attempt] = []
+    for number in metadir.attempts(folder):
+        kept = f"{folder}/{metadir.RETRY}/{number}"
+        earlier = metadir.read_facts(kept, facts.spec)
+        begin, end, engine_end = earlier.begin, earlier.end, earlier.engine_end
+        ended = end.at if end is not None else engine_end.at if engine_end is not None else None
+        code = end.exit_code if end is not None else engine_end.exit_code if engine_end is not None else None
+        found.append(Attempt(number, code, begin.at if begin is not None else None, ended, kept))
+    return found
 
 
 class Follower:

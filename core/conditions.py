@@ -78,7 +78,7 @@ def _after_job(condition: AfterJob, end: JobEnd) -> Outlook:
         return Outlook("waits", f"{job} {_ENDS[condition.ending]}")
     if end == "missing":
         return Outlook("never", f"{job} was removed")
-    if condition.ending == "any" or condition.ending == end:
+    if condition.ending in ("any", end):
         return HOLDS
     return Outlook("never", f"{job} ended {'badly' if end == 'fail' else 'well'}")
 

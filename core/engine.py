@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import anyio
 import anyio.lowlevel
@@ -40,7 +40,7 @@ class WorkDirGoneError(Exception):
 
 
 @contextlib.contextmanager
-def single_errors() -> Iterator[None]:
+def single_errors() -> Generator[None]:
     """Raise the error itself where a task group wraps just one."""
     try:
         yield

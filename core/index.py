@@ -1,4 +1,4 @@
-"""index.db: one row per job so that a client need not read every folder. A cache: rebuilt from the folders when wrong."""
+"""index.db: one row per job, so that a client need not read every folder. A cache, rebuilt when wrong."""
 
 from __future__ import annotations
 

@@ -273,3 +273,15 @@ class JobRow(msgspec.Struct, kw_only=True, frozen=True):
     array_index: int | None = None
     resubmitted_from: int | None = None
     progress: float | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of an order for one job: whether it was done, and in words what was done or why not."""
+
+    job: int
+    done: bool
+    words: str
+
+
+class SpecError(ValueError):
+    """A job cannot be made of this spec; the text says why."""

@@ -1,4 +1,4 @@
-"""JobManager: everything that a client can ask or order of a work directory, as coroutines that never block the loop."""
+"""JobManager: everything that a client can ask or order of a work directory, without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import anyio.to_thread
 from . import metadir, orders
 from .catalog import Catalog, Detail, Follower
 from .filters import Selection, parse_filter, parse_selection
-from .job import ENDED, JobRow, JobSpec, State
+from .job import ENDED, JobRow, JobSpec, Outcome, State
 from .journal import Change
 from .lease import Lease
 from .logfile import Added, LogFile
-from .orders import Outcome
 from .supervisor import ensure_engine
 from .watch import changes_in
 from .workdir import WorkDir

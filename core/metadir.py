@@ -7,8 +7,8 @@ import fcntl
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Generator
+from typing import TypeVar
 
 import msgspec
 
@@ -42,6 +42,12 @@ RETRY = "job.retry"
 _OF_ATTEMPT = (STATUS, PROGRESS, STDOUT, STDERR, SCHED, JID, SUBMITTING, END, RC, BEGIN)
 
 _MOVING = ".moving"
+
+
+class _Progress(msgspec.Struct):
+    percent: float
+
+
 _T = TypeVar("_T")
 
 
@@ -198,11 +204,11 @@ def _read_progress(metadir: str) -> float | None:
     """The share done, 0 to 1, out of ``job.progress``: a number (percent) or an object with ``percent``."""
     got = _read(f"{metadir}/{PROGRESS}")
     try:
-        value: Any = json.loads(got[0]) if got else None
-        percent = float(value["percent"] if isinstance(value, dict) else value)
-    except (ValueError, TypeError, KeyError):
+        value = msgspec.json.decode(got[0] if got else b"", type=float | _Progress)
+    except msgspec.MsgspecError:
         return None
-    return min(max(percent / 100.0, 0.0), 1.0) if percent == percent else None
+    percent = value.percent if isinstance(value, _Progress) else value
+    return min(max(percent / 100.0, 0.0), 1.0)
 
 
 def attempts(metadir: str) -> list[int]:
@@ -254,7 +260,7 @@ def claim_void(metadir: str) -> bool:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(metadir: str) -> Iterator[None]:
+def _one_at_a_time(metadir: str) -> Generator[None]:
     """Keep two clients from changing the same intent at once, where the file system can lock a folder."""
     fd = os.open(metadir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -13,23 +13,11 @@ import msgspec
 from . import metadir
 from .catalog import Catalog, Detail
 from .conditions import jobs_in
-from .job import ENDED, IN_FLIGHT, WAITING, Asked, Intent, JobSpec, State
+from .job import ENDED, IN_FLIGHT, WAITING, Asked, Intent, JobSpec, Outcome, SpecError, State
 from .supervisor import ensure_engine
 from .workdir import Hint, WorkDir, WorkDirError, new_tag
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-class SpecError(ValueError):
-    """A job cannot be made of this spec; the text says why."""
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What became of an order for one job: whether it was done, and in words what was done or why not."""
-
-    job: int
-    done: bool
-    words: str
 
 
 def submit(workdir: WorkDir, specs: Sequence[JobSpec], environment: Mapping[str, str] | None = None) -> list[int]:

@@ -1,4 +1,4 @@
-"""Which waiting job starts next: priority, then age, as far as slots and budgets allow. No file, no clock, no process."""
+"""Which waiting job starts next: priority, then age, as far as slots and budgets allow. Pure."""
 
 from __future__ import annotations
 

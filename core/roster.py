@@ -1,4 +1,4 @@
-"""What the engine knows of the jobs that have not ended: which are ready, what each waits for, and what is to be done."""
+"""What the engine knows of the jobs that have not ended: which are ready, and what the others wait for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 import msgspec
 
@@ -28,7 +28,7 @@ _BUG_PAUSE = 60.0
 
 
 class Tracked:
-    """What is remembered of a job that has not ended. ``launched`` and ``asked_to_stop`` are this engine's own doing."""
+    """What is remembered of a job that has not ended; ``launched`` and ``asked_to_stop``: by this very engine."""
 
     __slots__ = ("asked_to_stop", "attempt", "launched", "mtime", "not_before", "published", "spec", "state")
 
@@ -121,14 +121,14 @@ class Roster:
         return not self.dirty and all(tracked.state is State.HELD for tracked in self.tracked.values())
 
     @contextlib.contextmanager
-    def trouble_of(self, job: int) -> Iterator[None]:
+    def trouble_of(self, job: int) -> Generator[None]:
         """Keep one job's trouble from touching another: log it and look again later."""
         try:
             yield
         except OSError as error:
             _log.error("job %d: %s; looking again in %s s", job, error, _TROUBLE_PAUSE)
             self.look_again(job, _TROUBLE_PAUSE)
-        except Exception:
+        except Exception:  # noqa: BLE001 logged with its traceback; the other jobs go on
             _log.exception("job %d: a bug in jobtui", job)
             self.look_again(job, _BUG_PAUSE)
 

@@ -47,7 +47,9 @@ jt_begin() {{
   jt_since_boot
   jt_identify "$$"; jt_w="[$jt_pid,$jt_ticks]"
   jt_identify self || return 1
-  printf '%-{reserve}s\n' '{{"attempt":{attempt},"tag":"{tag}","host":"'"$jt_host"'","boot":"'"$jt_boot"'","wrapper":'"$jt_w"',"payload":['"$jt_pid,$jt_ticks"'],"uptime":'"$jt_up"'}}' >&3
+  jt_b='{{"attempt":{attempt},"tag":"{tag}","host":"'"$jt_host"'","boot":"'"$jt_boot"'"'
+  jt_b="$jt_b,\"wrapper\":$jt_w,\"payload\":[$jt_pid,$jt_ticks],\"uptime\":$jt_up}}"
+  printf '%-{reserve}s\n' "$jt_b" >&3
 }}
 
 jt_end() {{
@@ -83,7 +85,7 @@ jt_run() {{
   # A signal to this script interrupts wait: go on until the payload is really gone.
   wait "$jt_p"; jt_rc=$?
   while kill -0 "$jt_p" 2>/dev/null; do wait "$jt_p"; jt_rc=$?; done
-  [ -z "$jt_t" ] || jt_kill KILL "$jt_t"
+  [ -z "$jt_t" ] || kill -s TERM "$jt_t" 2>/dev/null
   [ -s "$jt_d/job.begin" ] || jt_launch=output
   jt_end "$jt_rc"
   exit "$jt_rc"
@@ -96,18 +98,17 @@ jt_run 3>"$jt_d/job.begin"
 exit {claim_failed}
 """
 
-_TIMER = r"""  set -m 2>/dev/null
-  (
-    trap - TERM INT HUP USR1 USR2 ALRM
+_TIMER = r"""  (
+    trap - INT HUP USR1 USR2 ALRM
+    trap 'kill "$jt_z"; exit' TERM
     jt_identify "$$"; jt_w=$jt_ticks; jt_identify "$jt_p"; jt_mine=$jt_ticks
     jt_same() {{ jt_identify "$1" && [ "$jt_ticks" = "$2" ]; }}
-    sleep {limit}
+    sleep {limit} & jt_z=$!; wait "$jt_z"
     if jt_same "$$" "$jt_w"; then kill -s ALRM "$$"; else jt_same "$jt_p" "$jt_mine" && jt_kill TERM "$jt_p"; fi
-    sleep {grace}
+    sleep {grace} & jt_z=$!; wait "$jt_z"
     jt_same "$jt_p" "$jt_mine" && jt_kill KILL "$jt_p"
   ) 3>&- </dev/null >/dev/null 2>&1 &
-  jt_t=$!
-  set +m"""
+  jt_t=$!"""
 
 
 def job_script(spec: JobSpec, job: int, attempt: int, workdir: str, shown_env: dict[str, str]) -> str:

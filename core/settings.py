@@ -1,4 +1,4 @@
-"""What can be set of an engine: slots, budgets, what an error does; per work directory over the person's own defaults."""
+"""What can be set of an engine: slots, budgets, what an error does; per work directory, over a person's defaults."""
 
 from __future__ import annotations
 

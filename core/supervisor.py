@@ -12,7 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from .lease import LeaseTakenError, is_held, read_lease
+from .lease import Lease, LeaseTakenError, is_held, read_lease
 from .settings import SettingsError, read_settings
 from .workdir import LOG, Hint, WorkDir
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 HALTED = 3
 # An engine needs a moment to take its lease: seconds before another is started by the same process.
 _STARTING = 3.0
+_LOOK = 0.02
 
 
 class EngineFailedError(Exception):
@@ -100,9 +101,43 @@ def _last_line(workdir: WorkDir) -> str:
     return lines[-1] if lines else "it left no word"
 
 
-def stop_engine(workdir: WorkDir) -> None:
-    """Ask the engine to end; running jobs go on. Raises OSError."""
+def start_engine(workdir: WorkDir, timeout: float = 10.0) -> Lease:
+    """Start a headless engine and wait until it drives, for ``timeout`` seconds; returns its lease.
+
+    Raises EngineFailedError, WorkDirError or OSError. Where one drives already, its lease is returned.
+    """
+    workdir.create()
+    lease = read_lease(workdir)
+    if lease is not None and is_held(lease):
+        return lease
+    pid = spawn(workdir)
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        lease = read_lease(workdir)
+        if lease is not None and is_held(lease):
+            return lease
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            break
+        time.sleep(_LOOK)
+    raise EngineFailedError(f"the engine did not start: {_last_line(workdir)} (see {workdir.file(LOG)})")
+
+
+def stop_engine(workdir: WorkDir, timeout: float = 10.0) -> bool:
+    """Ask the engine to end and wait for it, ``timeout`` seconds at most; running jobs go on.
+
+    False where none ran. Raises EngineFailedError if it does not end, and OSError.
+    """
+    lease = read_lease(workdir)
+    if lease is None or not is_held(lease):
+        return False
     workdir.tell(Hint(stop=True))
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        now = read_lease(workdir)
+        if now is None or now.token != lease.token or not is_held(now):
+            return True
+        time.sleep(_LOOK)
+    raise EngineFailedError(f"the engine (pid {lease.process.pid} on {lease.host}) has not stopped yet")
 
 
 def main(argv: list[str] | None = None) -> int:

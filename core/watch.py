@@ -28,7 +28,7 @@ async def changes_in(paths: Sequence[str], heartbeat: float) -> AsyncIterator[No
 
 async def _events(paths: Sequence[str], heartbeat: float) -> AsyncIterator[None]:
     """Yield on inotify events; ends when the machine gives us none (its limits are used up, or a path is gone)."""
-    from watchfiles import awatch
+    from watchfiles import awatch  # pyright: ignore[reportUnknownVariableType]
 
     milliseconds = max(1, int(heartbeat * 1000))
     try:

@@ -106,7 +106,7 @@ def _log_bug() -> str:
 def _words_of(error: Exception) -> tuple[str, int] | None:
     """The message and exit code for an error that is no bug, None for a bug."""
     from ..core.filters import FilterError
-    from ..core.orders import SpecError
+    from ..core.job import SpecError
     from ..core.settings import SettingsError
     from ..core.supervisor import EngineFailedError
     from ..core.workdir import WorkDirError
@@ -152,7 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
         # The reader of our output went away (ls | head): not an error, and nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 a bug, logged with its traceback
         words = _words_of(error)
         if words is None:
             click.echo(f"jobtui: a bug in jobtui: {type(error).__name__}: {error}; see {_log_bug()}", err=True)

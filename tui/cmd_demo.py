@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from ..core import orders
+from ..core.blocking import BlockingJobManager
 from ..core.conditions import AfterJob, AllOf
 from ..core.job import ArrayTask, JobSpec, Retry
 from ..core.workdir import WorkDir
@@ -54,14 +54,12 @@ def demo_specs(first: int) -> list[JobSpec]:
 
 def submit_demo(workdir: WorkDir) -> list[int]:
     """Submit the sample jobs to a work directory and return their ids."""
-    from ..core.settings import write_settings
-
-    workdir.create()
-    write_settings(workdir, {"slots": 5})
+    manager = BlockingJobManager(workdir)
+    manager.configure({"slots": 5})
     specs = demo_specs(max(workdir.ids(), default=0) + 1)
     waiting = [spec for spec in specs if spec.after is not None]
-    ids = orders.submit(workdir, [spec for spec in specs if spec.after is None])
-    return ids + orders.submit(workdir, waiting)
+    ids = manager.submit(*[spec for spec in specs if spec.after is None])
+    return ids + manager.submit(*waiting)
 
 
 @click.command()

@@ -11,7 +11,7 @@ import anyio
 import click
 import msgspec
 
-from ..core import orders
+from ..core.blocking import BlockingJobManager
 from ..core.job import JobRow, JobSpec, State
 from ..core.logfile import LogFile
 from ..core.manager import JobManager, Stream
@@ -37,7 +37,7 @@ def run(options: dict[str, Any], workdir: WorkDir, command: tuple[str, ...]) -> 
     """
     check_retry_on(options)
     spec = msgspec.structs.replace(JobSpec(**fields(options)), **command_fields(command, shell=options["shell"]))
-    job = orders.submit(workdir, [spec])[0]
+    job = BlockingJobManager(workdir).submit(spec)[0]
     if sys.stderr.isatty():
         click.echo(f"jobtui: job {job}", err=True)
     return anyio.run(_attend, JobManager(workdir), job)

@@ -9,7 +9,6 @@ from datetime import datetime
 import click
 import msgspec
 
-from ..core import metadir
 from ..core.catalog import Detail
 from ..core.conditions import describe
 from ..core.job import JobSpec
@@ -52,27 +51,7 @@ def _as_json(detail: Detail) -> dict[str, object]:
     spec = detail.facts.spec
     found: dict[str, object] = msgspec.to_builtins(detail.row)
     found["spec"] = None if spec is None else msgspec.to_builtins(_shown_spec(spec))
-    found["attempts"] = [msgspec.to_builtins(attempt) for attempt in _attempts(detail)]
-    return found
-
-
-class _Attempt(msgspec.Struct):
-    number: int
-    exit_code: int | None
-    started: float | None
-    ended: float | None
-    folder: str
-
-
-def _attempts(detail: Detail) -> list[_Attempt]:
-    """The earlier attempts, from the files that were moved away."""
-    found: list[_Attempt] = []
-    for number in metadir.attempts(detail.row.metadir):
-        folder = f"{detail.row.metadir}/{metadir.RETRY}/{number}"
-        facts = metadir.read_facts(folder, detail.facts.spec)
-        begin, end = facts.begin, facts.end
-        last = end.at if end is not None else facts.engine_end.at if facts.engine_end is not None else None
-        found.append(_Attempt(number, end.exit_code if end else None, begin.at if begin else None, last, folder))
+    found["attempts"] = msgspec.to_builtins(detail.attempts)
     return found
 
 
@@ -116,11 +95,11 @@ def _lines(detail: Detail) -> list[str]:
     lines = [f"{name:<12}{plain(value)}" for name, value in facts if value]
     shown = _shown_spec(spec).env
     lines += [f"{'env' if i == 0 else '':<12}{plain(f'{k}={shown[k]}')}" for i, k in enumerate(sorted(shown))]
-    for i, attempt in enumerate(_attempts(detail)):
+    for i, attempt in enumerate(detail.attempts):
         end = "no exit code" if attempt.exit_code is None else f"exit code {attempt.exit_code}"
         words = f"attempt {attempt.number}: {end}, started {_when(attempt.started)}, ended {_when(attempt.ended)}"
         lines.append(f"{'earlier' if i == 0 else '':<12}{words}")
-    for i, name in enumerate((metadir.STDOUT, metadir.STDERR)):
+    for i, name in enumerate(("job.stdout", "job.stderr")):
         path = f"{row.metadir}/{name}"
         if os.path.exists(path):
             lines.append(f"{'output' if i == 0 else '':<12}{plain(path)} ({size(os.stat(path).st_size)})")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from ..core import orders
+from ..core.blocking import BlockingJobManager
 from ..core.filters import id_ranges
 from ..core.job import ArrayTask, JobSpec
 from ..core.workdir import WorkDir
@@ -55,7 +55,7 @@ def submit(
         spec = msgspec.structs.replace(base, **command_fields(command, shell=options["shell"]))
         indices = parse_array(array) if array is not None else []
         specs = [msgspec.structs.replace(spec, array=ArrayTask(0, index)) for index in indices] or [spec]
-    ids = orders.submit(workdir, specs)
+    ids = BlockingJobManager(workdir).submit(*specs)
     click.echo(id_ranges(ids))
 
 

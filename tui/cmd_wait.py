@@ -36,6 +36,9 @@ def wait(timeout: float | None, workdir: WorkDir, jobs: tuple[str, ...]) -> None
     manager = existing(workdir)
     rows = chosen(manager, jobs) if jobs else [r for r in manager.catalog.recent(0) if r.state not in ENDED]
     ids = [row.id for row in rows]
+    if not ids:
+        click.echo("jobtui: no job is active; give ids to ask how ended ones ended", err=True)
+        return
     ended = anyio.run(_wait, JobManager(workdir), ids, timeout)
     if ended is None:
         left = [row.id for row in manager.catalog.some(ids) if row.state not in ENDED]
@@ -52,7 +55,7 @@ def wait(timeout: float | None, workdir: WorkDir, jobs: tuple[str, ...]) -> None
     sys.exit(1 if bad or removed else 0)
 
 
-async def _wait(manager: JobManager, jobs: list[int], timeout: float | None) -> list[JobRow] | None:
-    with anyio.move_on_after(timeout):
+async def _wait(manager: JobManager, jobs: list[int], seconds: float | None) -> list[JobRow] | None:
+    with anyio.move_on_after(seconds):
         return await manager.wait(jobs)
     return None

@@ -11,8 +11,7 @@ import click
 
 from ..core.blocking import BlockingJobManager
 from ..core.filters import parse_selection
-from ..core.job import JobRow, State
-from ..core.orders import Outcome
+from ..core.job import JobRow, Outcome, State
 from ..core.workdir import WorkDir
 from .text import fit, plain, width
 

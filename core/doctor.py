@@ -1,0 +1,94 @@
+"""Checks this machine and a work directory, and says what is wrong and what to do about it."""
+
+from __future__ import annotations
+
+import os
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from .backend import installed, load
+from .catalog import Catalog
+from .identity import file_system
+from .index import IndexReader, IndexUnusableError
+from .job import ENDED, Reason, State
+from .lease import is_held, read_lease
+from .settings import config_path
+from .workdir import INBOX, INDEX, WorkDir
+
+_LEAST_FREE = 2**20
+_LEAST_INODES = 16
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was checked: whether it is as it should be, and in words what was found."""
+
+    good: bool
+    words: str
+
+
+async def examine(workdir: WorkDir) -> list[Finding]:
+    """Check the back ends, the settings, and the work directory with its engine, index and jobs."""
+    return await _machine() + await anyio.to_thread.run_sync(_directory, workdir)
+
+
+async def _machine() -> list[Finding]:
+    findings: list[Finding] = []
+    for name in sorted(installed()):
+        probe = await load(name)(lambda job: None).probe()
+        findings.append(Finding(probe.usable, f"back end {name}: {probe.words}"))
+    path = config_path()
+    there = "" if os.path.exists(path) else " (not there: the defaults hold)"
+    return [*findings, Finding(True, f"your settings: {path}{there}")]
+
+
+def _directory(workdir: WorkDir) -> list[Finding]:
+    if not workdir.exists():
+        return [Finding(True, f"work directory {workdir.path}: not there yet; the first submit makes it")]
+    where = file_system(workdir.path)
+    how = "its changes are watched" if where.local else "shared: its changes are found by looking"
+    space = os.statvfs(workdir.path)
+    free = space.f_bavail * space.f_frsize
+    roomy = free > _LEAST_FREE and (space.f_favail > _LEAST_INODES or not space.f_files)
+    return [
+        Finding(True, f"work directory {workdir.path} ({where.kind}; {how})"),
+        Finding(os.access(workdir.path, os.W_OK), "writing to the work directory"),
+        Finding(roomy, f"{free // 2**20} MiB free on its file system"),
+        _engine(workdir),
+        _jobs(workdir),
+        _index(workdir),
+    ]
+
+
+def _engine(workdir: WorkDir) -> Finding:
+    lease = read_lease(workdir)
+    if lease is not None and is_held(lease):
+        hints = len(os.listdir(workdir.file(INBOX)))
+        return Finding(
+            True, f"an engine drives it: pid {lease.process.pid} on {lease.host}; {hints} hints not taken yet"
+        )
+    rows = Catalog(workdir).recent(0)
+    active = sum(row.state not in ENDED and row.state is not State.HELD for row in rows)
+    if active:
+        words = f"no engine drives it, and {active} jobs have not ended; start one with: jobtui engine start"
+        return Finding(False, words)
+    return Finding(True, "no engine runs, and none is needed")
+
+
+def _jobs(workdir: WorkDir) -> Finding:
+    rows = Catalog(workdir).all()
+    damaged = [row.id for row in rows if row.reason == Reason.DAMAGED]
+    if damaged:
+        return Finding(
+            False, f"{len(rows)} jobs; job.json cannot be read of {damaged}: look, then remove with jobtui rm"
+        )
+    return Finding(True, f"{len(rows)} jobs")
+
+
+def _index(workdir: WorkDir) -> Finding:
+    try:
+        with IndexReader(workdir.file(INDEX)) as index:
+            return Finding(True, f"the index knows {len(index.ids())} jobs")
+    except IndexUnusableError as error:
+        return Finding(True, f"no usable index ({error}); the next engine makes it anew")
