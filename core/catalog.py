@@ -68,34 +68,41 @@ class Catalog:
         return [row for row in rows if row.id not in old]
 
     def some(self, jobs: Iterable[int]) -> list[JobRow]:
-        """These jobs, as far as they exist, by id; straight from their folders."""
-        driven = self.engine() is not None
-        rows = (self._derive(job, driven) for job in sorted(set(jobs)))
-        return [row for row in rows if row is not None]
+        """These jobs, as far as they exist, by id."""
+        wanted = set(jobs)
+        try:
+            with IndexReader(self.workdir.file(INDEX)) as index:
+                found = index.some(wanted)
+        except IndexUnusableError:
+            found = []
+        return self._true_rows(found, wanted - {item.row.id for item in found})
 
     def detail(self, job: int) -> Detail | None:
-        """One job in full, straight from its folder; None if there is no such job."""
-        facts = self._facts(job)
-        if facts is None:
+        """One job in full; None if there is no such job."""
+        facts, rows = self._facts(job), self.some([job])
+        if facts is None or not rows:
             return None
-        row = self._row(job, facts, self.engine() is not None)
-        return Detail(row, facts, _attempts(self.workdir.metadir(job), facts))
+        return Detail(rows[0], facts, _attempts(self.workdir.metadir(job), facts))
 
     def _checked(self, query: Callable[[IndexReader], list[Indexed]]) -> list[JobRow]:
         """The rows of a query that are still true, the others made anew, and the jobs the index does not know."""
         present = set(self.workdir.ids())
-        driven = self.engine() is not None
         try:
             with IndexReader(self.workdir.file(INDEX)) as index:
                 found, known = query(index), index.ids()
         except IndexUnusableError:
             found, known = [], set[int]()
+        return self._true_rows(found, present - known)
+
+    def _true_rows(self, found: list[Indexed], unknown: Iterable[int]) -> list[JobRow]:
+        """Rows of the index as far as they are still true, and rows made anew for the others and ``unknown`` jobs."""
+        driven = self.engine() is not None
         rows: list[JobRow | None] = []
         for item in found:
             job = item.row.id
             true = self.workdir.mtime_ns(job) == item.mtime and (driven or item.row.state not in IN_FLIGHT)
             rows.append(item.row if true else self._derive(job, driven))
-        rows += [self._derive(job, driven) for job in present - known]
+        rows += [self._derive(job, driven) for job in unknown]
         return sorted((row for row in rows if row is not None), key=lambda row: row.id)
 
     def _facts(self, job: int) -> Facts | None:
@@ -180,9 +187,12 @@ class Follower:
         """The changes since the last call. Raises FileNotFoundError when the work directory is gone."""
         changes = self._journal.read()
         if changes is None:
-            before = self._known
-            changes = [Change(row=row) for row in self._read()]
-            changes += [Change(removed=job) for job in before - self._known]
+            known, active = self._known, set(self._active)
+            rows = self._read()
+            # What ended in between may be too old an end for the list, but it is news to our client.
+            rows += self._catalog.some(active - {row.id for row in rows})
+            changes = [Change(row=row) for row in rows]
+            changes += [Change(removed=job) for job in known - self._known]
         else:
             changes += self._unannounced()
         return self._without_repeats(changes)

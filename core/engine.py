@@ -136,7 +136,7 @@ class Engine:
                 wake_at.append(flush_at)
             if roster.ready:
                 wake_at.append(self._no_starts_before or now + _RECONCILE)
-            if roster.dirty:
+            if roster.dirty or self._stop:
                 await anyio.lowlevel.checkpoint()
                 continue
             with anyio.move_on_after(max(0.0, min(wake_at) - time.monotonic())):

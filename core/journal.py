@@ -81,6 +81,9 @@ class JournalReader:
     def read(self) -> list[Change] | None:
         """The changes since the last call, oldest first; None: it was begun anew, so read everything once."""
         inode, size = self._end()
+        if not self._inode:
+            # There was none when we began: all of it is news.
+            self._inode = inode
         if inode != self._inode or size < self._offset:
             self._inode, self._offset = inode, size
             return None

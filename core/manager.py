@@ -11,6 +11,7 @@ import anyio.to_thread
 
 from . import metadir, orders
 from .catalog import Catalog, Detail, Follower
+from .engine import single_errors
 from .filters import Selection, parse_filter, parse_selection
 from .job import ENDED, JobRow, JobSpec, Outcome, State
 from .journal import Change
@@ -103,22 +104,34 @@ class JobManager:
         """
         wanted = set(jobs)
         feed = await self.follow(ended=0)
-        done = {row.id: row for row in await self._call(self.catalog.some, wanted) if row.state in ENDED}
-        open_ = {row.id for row in await self._call(self.catalog.some, wanted)} - done.keys()
+        now = await self._call(self.catalog.some, wanted)
+        done = {row.id: row for row in now if row.state in ENDED}
+        open_ = {row.id for row in now} - done.keys()
         if open_:
-            await self._call(ensure_engine, self.workdir)
-            async with _closing(aiter(feed)) as batches:
-                async for changes in batches:
-                    for change in changes:
-                        if change.removed is not None:
-                            open_.discard(change.removed)
-                        elif change.row is not None and change.row.id in open_ and change.row.state in ENDED:
-                            open_.discard(change.row.id)
-                            done[change.row.id] = change.row
-                    if not open_:
-                        break
-                    await self._call(ensure_engine, self.workdir)
+            with single_errors():
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._keep_engine)
+                    await self._collect(feed, open_, done)
+                    tasks.cancel_scope.cancel()
         return [done[job] for job in sorted(done)]
+
+    async def _keep_engine(self) -> None:
+        while True:
+            await self.ensure_engine()
+            await anyio.sleep(_HEARTBEAT)
+
+    async def _collect(self, feed: Feed, open_: set[int], done: dict[int, JobRow]) -> None:
+        """Move the open jobs to ``done`` as they end; those removed are just dropped."""
+        async with _closing(aiter(feed)) as batches:
+            async for changes in batches:
+                for change in changes:
+                    if change.removed is not None:
+                        open_.discard(change.removed)
+                    elif change.row is not None and change.row.id in open_ and change.row.state in ENDED:
+                        open_.discard(change.row.id)
+                        done[change.row.id] = change.row
+                if not open_:
+                    return
 
     def log_path(self, job: int, stream: Stream, attempt: int | None = None) -> str:
         """Where a job's stdout or stderr is; ``attempt``: of an earlier attempt."""

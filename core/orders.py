@@ -15,6 +15,7 @@ from .catalog import Catalog, Detail
 from .conditions import jobs_in
 from .job import ENDED, IN_FLIGHT, WAITING, Asked, Intent, JobSpec, Outcome, SpecError, State
 from .supervisor import ensure_engine
+from .verdict import retry_asked
 from .workdir import Hint, WorkDir, WorkDirError, new_tag
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -169,6 +170,11 @@ def cancel(workdir: WorkDir, jobs: Iterable[int], *, force: bool = False) -> lis
             return Outcome(row.id, False, f"it has ended already ({row.state})")
         if row.state is State.CANCELLING and not force:
             return Outcome(row.id, True, "it is being stopped already")
+        if retry_asked(detail.facts):
+            # Should the engine have opened the next attempt in this very moment, that one is meant.
+            following = msgspec.structs.replace(_asked(detail, force), attempt=detail.facts.attempt + 1)
+            _intend(path, retry=None, cancel=following)
+            return Outcome(row.id, True, "does not run again")
         _intend(path, cancel=_asked(detail, force))
         if row.state in IN_FLIGHT:
             running.append(row.id)
@@ -191,7 +197,10 @@ def retry(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
             return Outcome(row.id, False, f"it has not ended yet ({row.state}); cancel it first, or resubmit it")
         if detail.facts.spec is None:
             return Outcome(row.id, False, row.detail)
-        _intend(path, retry=_asked(detail), hold=False)
+        cancelled = detail.facts.intent.cancel
+        if cancelled is not None and cancelled.attempt > detail.facts.attempt:
+            cancelled = None
+        _intend(path, retry=_asked(detail), hold=False, cancel=cancelled)
         return Outcome(row.id, True, f"runs again as attempt {detail.facts.attempt + 1}")
 
     return _for_each(workdir, jobs, order, needs_engine=True)

@@ -18,7 +18,7 @@ from .job import ENDED, IN_FLIGHT, Asked, EngineEnd, Intent, JobSpec, Reason, St
 from .publisher import Publisher
 from .queue import InUse, ReadyQueue
 from .settings import Settings, budget
-from .verdict import Facts, Verdict, judge, summarize
+from .verdict import Facts, Verdict, judge, judge_attempt, retry_asked, summarize
 from .workdir import WorkDir
 
 _log = logging.getLogger("jobtui.engine")
@@ -145,10 +145,9 @@ class Roster:
             return None
         if facts.spec is None:
             return facts if metadir.SPEC in facts.damaged else None
-        asked = facts.intent.retry
         if facts.moving:
             return self._next_attempt(job, facts, facts.attempt - 1)
-        if asked is not None and asked.attempt == facts.attempt and judge(facts).state in ENDED:
+        if retry_asked(facts) and judge_attempt(facts).state in ENDED:
             return self._next_attempt(job, facts, facts.attempt)
         return facts
 

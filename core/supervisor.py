@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HALTED = 3
 # An engine needs a moment to take its lease: seconds before another is started by the same process.
-_STARTING = 3.0
+_STARTING = 1.0
 _LOOK = 0.02
 
 
@@ -71,7 +71,7 @@ def ensure_engine(workdir: WorkDir) -> bool:
         return False
     _check_last(workdir)
     now = time.monotonic()
-    if _Started.path != workdir.path or now - _Started.at > _STARTING:
+    if not _Started.pid or _Started.path != workdir.path or now - _Started.at > _STARTING:
         _Started.pid, _Started.path, _Started.at = spawn(workdir), workdir.path, now
     return True
 

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from .job import (
+    ENDED,
     Accepted,
     Begin,
     End,
@@ -72,6 +73,19 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def judge(facts: Facts, observation: Observation | None = None) -> Verdict:
+    """Give the verdict on a job: on its current attempt, or on the next where a person asked for that."""
+    verdict = judge_attempt(facts, observation)
+    if verdict.state in ENDED and retry_asked(facts):
+        return Verdict(State.QUEUED, detail="runs again soon")
+    return verdict
+
+
+def retry_asked(facts: Facts) -> bool:
+    """Whether a person wants the job to run again after its present attempt."""
+    return facts.spec is not None and facts.intent.retry is not None and facts.intent.retry.attempt == facts.attempt
+
+
+def judge_attempt(facts: Facts, observation: Observation | None = None) -> Verdict:
     """Give the verdict on the job's current attempt. Evidence of other attempts or other jobs is ignored."""
     if facts.spec is None:
         return Verdict(State.UNKNOWN, Reason.DAMAGED, "job.json cannot be read; the job can only be removed")

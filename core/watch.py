@@ -40,7 +40,6 @@ async def _events(paths: Sequence[str], heartbeat: float) -> AsyncIterator[None]
             rust_timeout=milliseconds,
             yield_on_timeout=True,
             recursive=False,
-            raise_interrupt=False,
         ):
             yield
             if not all(map(os.path.exists, paths)):
