@@ -393,7 +393,7 @@ class Engine:
             roster.use.discard(job)
             tracked = roster.tracked[job]
             if answer.retryable:
-                tracked.not_before = time.time() + _TROUBLE_PAUSE
+                tracked.not_before = time.monotonic() + _TROUBLE_PAUSE
                 os.unlink(f"{path}/{metadir.SUBMITTING}")
             else:
                 end = EngineEnd(request.attempt, State.FAILED, Reason.LAUNCH, answer.text, time.time())

@@ -112,7 +112,11 @@ class IndexWriter:
         self._path = path
         self._wal = file_system(os.path.dirname(path)).local
         self._db, self.fresh = self._open()
-        self._inode = os.stat(path).st_ino
+        self._note_file()
+
+    def _note_file(self) -> None:
+        status = os.stat(self._path)
+        self._inode, self._size = status.st_ino, status.st_size
 
     def _open(self) -> tuple[sqlite3.Connection, bool]:
         """The connection, and whether the index is empty, so that it must be filled from the folders."""
@@ -144,18 +148,22 @@ class IndexWriter:
                 os.unlink(self._path + suffix)
 
     def lost(self) -> bool:
-        """Whether the file was removed or replaced under us; then ``reopen`` and write everything again."""
+        """Whether the file was removed, replaced or cut under us; then ``reopen`` and write everything again."""
         try:
-            return os.stat(self._path).st_ino != self._inode
+            status = os.stat(self._path)
         except FileNotFoundError:
             return True
+        # It never gets smaller by our own doing: nothing vacuums it.
+        lost = status.st_ino != self._inode or status.st_size < self._size
+        self._size = max(self._size, status.st_size)
+        return lost
 
     def reopen(self) -> None:
         """Start with an empty index."""
         self._db.close()
         self._discard()
         self._db, self.fresh = self._open()
-        self._inode = os.stat(self._path).st_ino
+        self._note_file()
 
     def known(self) -> dict[int, tuple[bool, int]]:
         """id -> (has it ended, folder's mtime when the row was made)."""

@@ -25,19 +25,22 @@ _log = logging.getLogger("jobtui.engine")
 
 _TROUBLE_PAUSE = 5.0
 _BUG_PAUSE = 60.0
+# Seconds after which a start time is compared with the clock again: somebody may have set it.
+_CLOCK_CHECK = 300.0
 
 
 class Tracked:
     """What is remembered of a job that has not ended; ``launched`` and ``asked_to_stop``: by this very engine."""
 
-    __slots__ = ("asked_to_stop", "attempt", "launched", "mtime", "not_before", "published", "spec", "state")
+    __slots__ = ("asked_to_stop", "attempt", "launched", "mtime", "not_before", "paused", "published", "spec", "state")
 
     def __init__(self, spec: JobSpec, attempt: int) -> None:
         """Begin to follow a job."""
         self.spec = spec
         self.attempt = attempt
         self.state = State.CREATED
-        self.not_before = 0.0
+        self.not_before = 0.0  # on the monotonic clock
+        self.paused = 0
         self.mtime = 0
         self.launched = 0
         self.asked_to_stop = 0
@@ -103,18 +106,18 @@ class Roster:
         return jobs
 
     def look_again(self, job: int, seconds: float) -> None:
-        """Mark a job after some seconds."""
-        heapq.heappush(self._timers, (time.time() + seconds, job))
+        """Mark a job after some seconds, whatever is done to the clock meanwhile."""
+        heapq.heappush(self._timers, (time.monotonic() + seconds, job))
 
     def fire_timers(self) -> None:
         """Mark the jobs whose time has come."""
-        now = time.time()
+        now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
             self.dirty[heapq.heappop(self._timers)[1]] = None
 
     def next_timer(self) -> float:
         """Seconds until the next job is to be marked; infinite if none."""
-        return self._timers[0][0] - time.time() if self._timers else float("inf")
+        return self._timers[0][0] - time.monotonic() if self._timers else float("inf")
 
     def is_idle(self) -> bool:
         """Whether there is nothing to drive: held jobs wait for a person, not for the engine."""
@@ -195,9 +198,13 @@ class Roster:
             for other in jobs_in(spec.after):
                 self._dependents[other].add(job)
             if outlook.wake is not None:
-                self.look_again(job, max(0.0, outlook.wake - now))
+                self.look_again(job, min(max(0.0, outlook.wake - now), _CLOCK_CHECK))
             return Verdict(State.CREATED, detail=f"waits for {outlook.why}")
-        pause = max(self._retry_pause(job, tracked, facts, now), min(tracked.not_before - now, _BUG_PAUSE))
+        if tracked.paused != facts.attempt:
+            tracked.paused = facts.attempt
+            pause = self._retry_pause(job, tracked, facts, now)
+            tracked.not_before = max(tracked.not_before, time.monotonic() + pause)
+        pause = tracked.not_before - time.monotonic()
         if pause > 0:
             self.look_again(job, pause)
             return Verdict(State.QUEUED, detail=f"attempt {facts.attempt} may start {pause:.0f} s from now")

@@ -172,10 +172,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         log.info("driving %s", workdir.path)
         anyio.run(drive)
-    except LeaseTakenError as error:
+    except (LeaseTakenError, WorkDirGoneError) as error:
         log.info("%s", error)
         return 0
-    except (WorkDirGoneError, SettingsError, OSError, sqlite3.Error) as error:
+    except (SettingsError, OSError, sqlite3.Error) as error:
         log.error("the engine cannot go on: %s", error)  # noqa: TRY400 a person's or the machine's trouble, no bug
         return 1
     except Exception:

@@ -1,0 +1,1 @@
+"""Benchmarks: figures side by side with a peer or a limit, as medians; run with ``make bench``."""
