@@ -41,9 +41,11 @@ class LocalBackend:
     name = "local"
     poll_interval: float | None = None
 
-    def __init__(self, hint: Hint) -> None:
-        """Give ``hint`` the number of each job whose processes ended."""
+    def __init__(self, hint: Hint, log: str) -> None:
+        """Give ``hint`` the number of each job whose processes ended; what job scripts say goes to ``log``."""
         self._hint = hint
+        self._log_path = log
+        self._log_fd = -1
         self._tasks: TaskGroup | None = None
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._watched: dict[int, Process] = {}
@@ -51,7 +53,8 @@ class LocalBackend:
         self._stopping: dict[int, anyio.Event] = {}
 
     async def __aenter__(self) -> Self:
-        """Open the task group that watches processes."""
+        """Open the task group that watches processes, and the log."""
+        self._log_fd = os.open(self._log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         return self
@@ -61,6 +64,7 @@ class LocalBackend:
         assert self._tasks is not None
         self._tasks.cancel_scope.cancel()
         await self._tasks.__aexit__(None, None, None)
+        os.close(self._log_fd)
 
     async def probe(self) -> Probe:
         """Say whether this machine has what local jobs need: /proc, sh and setsid."""
@@ -82,16 +86,15 @@ class LocalBackend:
     def _spawn(self, request: Request) -> Answer:
         environment = {**request.env, "JOBTUI_TAG": request.tag}
         try:
-            with open(f"{request.metadir}/job.sched", "ab") as log:
-                child = subprocess.Popen(
-                    ["/bin/sh", request.script],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    env=environment,
-                    cwd="/",
-                    start_new_session=True,
-                )
+            child = subprocess.Popen(
+                ["/bin/sh", request.script],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log_fd,
+                stderr=self._log_fd,
+                env=environment,
+                cwd="/",
+                start_new_session=True,
+            )
         except OSError as error:
             return Rejected(f"cannot start the job script: {error.strerror}", retryable=True)
         except ValueError as error:
@@ -175,7 +178,7 @@ class LocalBackend:
         if alive:
             self._watch(handle.job, handle.attempt, alive[0])
             return Observation("running")
-        words = "the job script ended before it could start the command; see job.sched, and whether the disk is full"
+        words = "the job script ended before it could start the command; see engine.log, and whether the disk is full"
         return Observation("gone", Reason.LAUNCH, words)
 
     # -- stopping

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -29,16 +30,25 @@ class Figure(NamedTuple):
     holds: bool
 
 
+def scratch_folder() -> str:
+    """A folder that is removed when all benchmarks are over.
+
+    Not earlier: for minutes after many files were removed, ext4 makes new ones up to ten times as slowly, because it
+    does not give the inodes out again at once.
+    """
+    root = tempfile.mkdtemp(prefix="jobtui-bench-")
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    return root
+
+
 @contextlib.contextmanager
 def scratch() -> Iterator[BlockingJobManager]:
-    """A work directory that is removed at the end, its engine stopped."""
-    root = tempfile.mkdtemp(prefix="jobtui-bench-")
-    manager = BlockingJobManager(WorkDir(f"{root}/jobs"))
+    """A work directory of its own; at the end its engine is stopped."""
+    manager = BlockingJobManager(WorkDir(f"{scratch_folder()}/jobs"))
     try:
         yield manager
     finally:
         manager.stop_engine()
-        shutil.rmtree(root, ignore_errors=True)
 
 
 def seconds(action: Callable[[], object]) -> float:

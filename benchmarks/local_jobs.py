@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
-import tempfile
 import time
 
 import anyio
@@ -16,7 +15,7 @@ from jobtui.core.job import ENDED
 from jobtui.core.script import job_script
 from jobtui.core.workdir import new_tag
 
-from .kit import Figure, jobtui, median, rss, scratch, seconds, until
+from .kit import Figure, jobtui, median, rss, scratch, scratch_folder, seconds, until
 
 JOBS = 1000
 
@@ -36,16 +35,16 @@ def _ours() -> float:
 
 def _xargs() -> float:
     """The same job scripts started by ``xargs -P 2``."""
-    with tempfile.TemporaryDirectory(prefix="jobtui-bench-") as root:
-        scripts = []
-        for job in range(1, JOBS + 1):
-            os.mkdir(f"{root}/{job}")
-            path = f"{root}/{job}/job.wrapped.local"
-            with open(path, "w") as file:
-                file.write(job_script(JobSpec(command=("true",), tag=new_tag()), job, 1, root, {}))
-            scripts.append(path)
-        argv = ["xargs", "-P", "2", "-n", "1", "sh"]
-        return seconds(lambda: subprocess.run(argv, input="\n".join(scripts), text=True, check=True))
+    root = scratch_folder()
+    scripts = []
+    for job in range(1, JOBS + 1):
+        os.mkdir(f"{root}/{job}")
+        path = f"{root}/{job}/job.wrapped.local"
+        with open(path, "w") as file:
+            file.write(job_script(JobSpec(command=("true",), tag=new_tag()), job, 1, root, {}))
+        scripts.append(path)
+    argv = ["xargs", "-P", "2", "-n", "1", "sh"]
+    return seconds(lambda: subprocess.run(argv, input="\n".join(scripts), text=True, check=True))
 
 
 def overhead() -> list[Figure]:

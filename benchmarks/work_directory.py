@@ -7,7 +7,7 @@ import time
 from jobtui.core import JobSpec
 from jobtui.core.blocking import BlockingJobManager
 from jobtui.core.job import Accepted, Begin, End, Process, Submitting
-from jobtui.core.metadir import write_fact
+from jobtui.core.metadir import record_answer, write_fact
 
 from .kit import Figure, cpu, jobtui, median, scratch, seconds, until
 from .local_jobs import _indexed
@@ -23,10 +23,10 @@ def _ended_jobs(manager: BlockingJobManager, count: int) -> None:
         tag = manager.catalog.detail(job).facts.spec.tag  # type: ignore[union-attr]
         who = Process(1, 1)
         write_fact(folder, "job.submitting", Submitting(1, tag, now))
-        write_fact(folder, "job.jid", Accepted(1, "1", "local", now))
+        record_answer(folder, Accepted(1, "1", "local", now))
         write_fact(folder, "job.begin", Begin(1, tag, "host", "boot", who, who, 1.0))
         write_fact(folder, "job.rc", End(1, tag, job % 5, 2.0))
-        for name in ("job.stdout", "job.stderr", "job.sched"):
+        for name in ("job.stdout", "job.stderr"):
             open(f"{folder}/{name}", "w").close()
     manager.start_engine()
     until(lambda: _indexed(manager) == count)

@@ -98,8 +98,8 @@ class Backend(Protocol):
     name: str
     poll_interval: float | None
 
-    def __init__(self, hint: Hint) -> None:
-        """Make a back end that gives its hints to ``hint``."""
+    def __init__(self, hint: Hint, log: str) -> None:
+        """Make a back end that gives its hints to ``hint``; its helpers may write to the file ``log``."""
         ...
 
     async def __aenter__(self) -> Self:

@@ -36,7 +36,7 @@ async def examine(workdir: WorkDir) -> list[Finding]:
 async def _machine() -> list[Finding]:
     findings: list[Finding] = []
     for name in sorted(installed()):
-        probe = await load(name)(lambda job: None).probe()
+        probe = await load(name)(lambda job: None, os.devnull).probe()
         findings.append(Finding(probe.usable, f"back end {name}: {probe.words}"))
     path = config_path()
     there = "" if os.path.exists(path) else " (not there: the defaults hold)"

@@ -21,7 +21,7 @@ from .roster import Roster
 from .script import job_script
 from .settings import Settings, SettingsError, read_settings
 from .verdict import Facts, Observation, judge
-from .workdir import WAKE, WorkDir
+from .workdir import LOG, WAKE, WorkDir
 
 _log = logging.getLogger("jobtui.engine")
 
@@ -211,7 +211,7 @@ class Engine:
         """The back end of that name, ready for use; None (logged) where it is not installed."""
         if name not in self._backends:
             try:
-                backend = load(name)(self.hint)
+                backend = load(name)(self.hint, self.workdir.file(LOG))
             except BackendMissingError as error:
                 _log.error("%s", error)
                 return None
@@ -274,7 +274,7 @@ class Engine:
         found = await backend.find([submitting.tag])
         if submitting.tag in found.jids:
             jid = found.jids[submitting.tag]
-            metadir.write_fact(path, metadir.JID, Accepted(facts.attempt, jid, backend.name, time.time()))
+            metadir.record_answer(path, Accepted(facts.attempt, jid, backend.name, time.time()))
         elif not found.complete:
             self._roster.apply(job, facts, judge(facts))
             self._roster.look_again(job, _TROUBLE_PAUSE)
@@ -348,7 +348,8 @@ class Engine:
         spec, attempt = tracked.spec, tracked.attempt
         if os.path.exists(f"{path}/{metadir.BEGIN}"):
             return None
-        metadir.write_fact(path, metadir.SUBMITTING, Submitting(attempt, spec.tag, time.time(), gpus))
+        sent = metadir.encode(Submitting(attempt, spec.tag, time.time(), gpus))
+        metadir.write_new(f"{path}/{metadir.SUBMITTING}", sent)
         # A wish written before this moment is seen here; a later one finds a submission and stops the job.
         if os.path.exists(f"{path}/{metadir.INTENT}"):
             facts = metadir.read_facts(path, spec)
@@ -366,7 +367,7 @@ class Engine:
             shown["JOBTUI_ARRAY_INDEX"] = str(spec.array.index)
             shown["JOBTUI_ARRAY_ID"] = str(spec.array.array)
         text = job_script(spec, job, attempt, self.workdir.path, shown)
-        metadir.write_atomic(script, text.encode("utf-8", "surrogateescape"))
+        metadir.write_new(script, text.encode("utf-8", "surrogateescape"))
         tracked.launched = attempt
         return Request(job, attempt, spec.tag, script, path, spec, environment)
 
@@ -384,8 +385,8 @@ class Engine:
         roster, job, path = self._roster, request.job, request.metadir
         if isinstance(answer, Took):
             accepted = Accepted(request.attempt, answer.jid, request.spec.backend, time.time())
-            metadir.write_fact(path, metadir.JID, accepted)
-            submitting = Submitting(request.attempt, request.tag, accepted.at)
+            metadir.record_answer(path, accepted)
+            submitting = Submitting(request.attempt, request.tag, accepted.at, roster.use.gpus_of(job))
             facts = Facts(spec=request.spec, attempt=request.attempt, submitting=submitting, accepted=accepted)
             seen = Observation("running" if answer.running else "pending")
             roster.apply(job, facts, judge(facts, seen))

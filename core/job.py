@@ -156,7 +156,10 @@ class Process(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Submitting(msgspec.Struct, frozen=True, omit_defaults=True):
-    """``job.submitting``: the engine is about to hand this attempt to a back end (``at``: epoch seconds)."""
+    """``job.submitting``, later the first line of ``job.jid``: this attempt is handed to a back end now.
+
+    ``at``: epoch seconds; ``gpus``: the numbers of the devices that it was given.
+    """
 
     attempt: int
     tag: str
@@ -165,7 +168,7 @@ class Submitting(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, omit_defaults=True):
-    """``job.jid``: the back end took this attempt and calls it ``jid``."""
+    """``job.jid``, second line: the back end took this attempt and calls it ``jid``."""
 
     attempt: int
     jid: str

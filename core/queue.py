@@ -48,6 +48,10 @@ class InUse:
             self.memory -= need.memory or 0
             self.gpus -= set(gpus)
 
+    def gpus_of(self, job: int) -> tuple[int, ...]:
+        """The numbers of the devices that a job was given."""
+        return self._jobs[job][1] if job in self._jobs else ()
+
     def lacking(self, need: Resources, budget: Budget) -> str:
         """Why a job with these needs cannot start now, in words; "" if it can."""
         if len(self._jobs) >= budget.slots:

@@ -134,6 +134,8 @@ ACTIONS = (
         "stream", ("o",), "Show stderr instead of stdout, and back", lambda d: d.switch_stream(), "out/err", _needs_job
     ),
     Action("follow", ("f",), "Follow the end of the log, or stop", lambda d: d.toggle_follow(), "follow", _needs_job),
+    Action("help", ("question_mark", "f1"), "This help", lambda d: d.show_help(), "help"),
+    Action("quit", ("q", "ctrl+c"), "Close the screen; the jobs go on", lambda d: d.quit(), "quit"),
     Action(
         "focus",
         ("tab", "shift+tab"),
@@ -150,8 +152,6 @@ ACTIONS = (
     Action("end", ("end", "G"), "To the oldest job, or the end of the log, which is followed then", _go("end")),
     Action("left", ("left", "h"), "Log: back to the left", _go("left")),
     Action("right", ("right", "l"), "Log: to the right in long lines", _go("right")),
-    Action("help", ("question_mark", "f1"), "This help", lambda d: d.show_help(), "help"),
-    Action("quit", ("q", "ctrl+c"), "Close the screen; the jobs go on", lambda d: d.quit(), "quit"),
 )
 BY_ID = {action.id: action for action in ACTIONS}
 

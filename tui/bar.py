@@ -20,10 +20,11 @@ class Bar(Widget):
     Bar { height: 1; }
     """
 
-    def __init__(self, name: str) -> None:
-        """Make an empty one; ``name`` is its id on the screen."""
+    def __init__(self, name: str, *, rule: bool = False) -> None:
+        """Make an empty one; ``name`` is its id on the screen. ``rule``: underlined."""
         super().__init__(id=name)
         self.text = Text()
+        self._base = Style(underline=rule)
         self._strong = False
 
     def show(self, text: Text, *, strong: bool = False) -> None:
@@ -42,7 +43,7 @@ class Bar(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Draw the line."""
-        base = Style(reverse=True) if self._strong else Style(bold=False, underline=False)
+        base = Style(reverse=True) if self._strong else self._base
         segments = [
             Segment(segment.text, base + (segment.style or Style.null()))
             for segment in self.text.render(self.app.console, end="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from rich.cells import cell_len, set_cell_size
@@ -63,6 +64,12 @@ def elapsed(row: JobRow) -> str:
 def called(row: JobRow) -> str:
     """A job as messages name it: id and name."""
     return f"job {row.id} {cell(row.name, min(30, max(1, cell_len(one_line(row.name)))))}".rstrip()
+
+
+def short_path(path: str) -> str:
+    """A path with ~ for the person's home."""
+    home = os.path.expanduser("~")
+    return "~" + path[len(home) :] if path == home or path.startswith(home + "/") else path
 
 
 def words_of(error: Exception) -> str:

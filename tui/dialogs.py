@@ -8,7 +8,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Center, Horizontal, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
@@ -21,10 +21,9 @@ _BOX = """
     align: center middle;
     .box { width: auto; max-width: 96%; height: auto; max-height: 96%; border: round ansi_default; padding: 0 1; }
     .title { width: auto; text-style: bold; margin-bottom: 1; }
-    .body { width: auto; height: auto; max-height: 100%; }
-    .body > Static { width: auto; }
+    .body { width: auto; }
     .buttons { height: 1; width: auto; margin-top: 1; }
-    Button { margin-right: 2; width: auto; background: ansi_default; color: ansi_default; }
+    Button { margin-right: 2; width: auto; min-width: 0; background: ansi_default; color: ansi_default; }
     Button:focus { text-style: reverse bold; background: ansi_default; color: ansi_default; }
 """
 
@@ -71,7 +70,7 @@ class ConfirmDialog(ModalScreen[bool]):
         verb = self.order.verb
         with VerticalScroll(classes="box", can_focus=False):
             yield Static(Text(f"{verb.capitalize()} {count(len(self.ids))}?"), classes="title", markup=False)
-            yield Static(jobs_text(self.ids, self.order, self._find), id="jobs", markup=False)
+            yield Static(jobs_text(self.ids, self.order, self._find), id="jobs", classes="body", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button(f"Yes, {verb} (y)", id="yes", compact=True)
                 yield Button("No (n)", id="no", compact=True)
@@ -115,8 +114,8 @@ class Notice(ModalScreen[None]):
         """Title, text, how to close it."""
         with VerticalScroll(classes="box", can_focus=False):
             yield Static(Text(self._title), classes="title", markup=False)
-            yield Static(self._body, markup=False)
-            yield Center(Static(Text("Esc closes this", "dim"), markup=False), classes="buttons")
+            yield Static(self._body, classes="body", markup=False)
+            yield Static(Text("Esc closes this", "dim"), classes="buttons", markup=False)
 
     def action_scroll_body(self, lines: int) -> None:
         """Scroll what does not fit."""

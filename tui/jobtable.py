@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -63,7 +64,9 @@ class JobTable(ScrollView, can_focus=True, inherit_bindings=False):
     """Draws a ``JobList``; every change to that list goes through here, so that the right lines are repainted."""
 
     DEFAULT_CSS = """
-    JobTable { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
+    JobTable {
+        height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; scrollbar-gutter: stable;
+    }
     """
 
     class CursorMoved(Message):
@@ -112,7 +115,7 @@ class JobTable(ScrollView, can_focus=True, inherit_bindings=False):
         applied = change()
         widened = self._measure(rows)
         if applied.moved or widened:
-            self.virtual_size = Size(self.size.width, len(self.jobs) + 1)
+            self.virtual_size = Size(self._width, len(self.jobs) + 1)
             if anchor is not None and anchor in self.jobs:
                 self._scroll(self.jobs.line_of(anchor))
             if in_view:
@@ -185,6 +188,11 @@ class JobTable(ScrollView, can_focus=True, inherit_bindings=False):
     # -- geometry: line 0 of the widget is the head
 
     @property
+    def _width(self) -> int:
+        """How many columns there are beside the scrollbar."""
+        return self.scrollable_content_region.width
+
+    @property
     def _lines(self) -> int:
         """How many jobs fit."""
         return max(1, self.size.height - 1)
@@ -192,15 +200,15 @@ class JobTable(ScrollView, can_focus=True, inherit_bindings=False):
     def on_resize(self) -> None:
         """Lay out the columns for the new width."""
         self._measure(())
-        self.virtual_size = Size(self.size.width, len(self.jobs) + 1)
+        self.virtual_size = Size(self._width, len(self.jobs) + 1)
         self._show_cursor()
         self.refresh()
 
     def _measure(self, rows: Iterable[JobRow]) -> bool:
         """Choose the columns; names only ever widen theirs, so that the table does not flutter."""
-        longest = max((len(one_line(row.name)) for row in rows), default=0)
+        longest = max((cell_len(one_line(row.name)) for row in rows), default=0)
         self._name_width = min(max(self._name_width, longest), _NAME_WIDTHS[1])
-        columns = choose_columns(self.size.width, max(3, len(str(self.jobs.highest))), self._name_width)
+        columns = choose_columns(self._width, max(3, len(str(self.jobs.highest))), self._name_width)
         if columns == self._columns:
             return False
         self._columns = columns
@@ -233,7 +241,7 @@ class JobTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of the widget."""
-        width = self.size.width
+        width = self._width
         if y == 0:
             self._times = {job: text for job, text in self._times.items() if job in self.jobs}
             heads = [cell(column.head, column.columns, right=column.right) for column in self._columns]
@@ -252,7 +260,9 @@ class JobTable(ScrollView, can_focus=True, inherit_bindings=False):
         segments = [Segment((">" if here else " ") + ("*" if marked else " "), base)]
         for column in self._columns:
             text = cell(self._value(row, column.head), column.columns, right=column.right)
-            style = base + Style.parse(STATE_STYLES.get(row.state, "")) if column.head == "STATE" else base
+            # Reversed, a colour would be a block of it; the word says it all.
+            coloured = column.head == "STATE" and not base.reverse
+            style = base + Style.parse(STATE_STYLES.get(row.state, "")) if coloured else base
             segments += [Segment(text, style), Segment(" " * _GAP, base)]
         return Strip(segments).simplify().adjust_cell_length(width, base)
 
@@ -271,4 +281,4 @@ class JobTable(ScrollView, can_focus=True, inherit_bindings=False):
             case "EXIT":
                 return "" if row.exit_code is None else str(row.exit_code)
             case _:
-                return row.command
+                return row.command.strip()

@@ -79,7 +79,7 @@ class LogPane(Vertical):
         self._shown: Shown | None = None
         self._remark = ""
         self.stream: Stream = "stdout"
-        self.title = Bar("log-title")
+        self.title = Bar("log-title", rule=True)
         self.view = LogView()
 
     def compose(self) -> ComposeResult:

@@ -23,7 +23,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
     """Draws a ``LogWindow`` and asks for more of the log when the edge of it comes near."""
 
     DEFAULT_CSS = """
-    LogView { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
+    LogView { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     """
 
     class Needs(Message):
@@ -103,7 +103,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
     def _resize(self, shift: int) -> None:
         """Fit the scroll range to the window's lines, which moved down by ``shift``, and repaint."""
         top = self.scroll_y
-        self.virtual_size = Size(self.size.width, len(self.window))
+        self.virtual_size = Size(self.scrollable_content_region.width, len(self.window))
         target = self.max_scroll_y if self.follow else max(0, top + shift)
         self._pinned(lambda: self.scroll_to(y=target, animate=False, force=True))
         self.refresh()
@@ -130,7 +130,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         if where in steps:
             self.scroll_to(y=self.scroll_y + steps[where], animate=False)
         elif where in ("left", "right"):
-            self._sideways(max(1, self.size.width * 2 // 3) * (1 if where == "right" else -1))
+            self._sideways(max(1, self.scrollable_content_region.width * 2 // 3) * (1 if where == "right" else -1))
         elif where == "home":
             self._set_follow(False)
             if self.window.start:
@@ -144,7 +144,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         """Scroll sideways; how far there is text is only known of the lines in view."""
         top = round(self.scroll_y)
         widths = [self._strip(line).cell_length for line in range(top, min(len(self.window), top + self.size.height))]
-        most = max(0, max(widths, default=0) - self.size.width)
+        most = max(0, max(widths, default=0) - self.scrollable_content_region.width)
         self._left = min(max(0, self._left + columns), most)
         self.refresh()
 
@@ -199,7 +199,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of the widget."""
-        width = self.size.width
+        width = self.scrollable_content_region.width
         line = round(self.scroll_y) + y
         if line < len(self.window):
             return self._strip(line).crop_extend(self._left, self._left + width, None)

@@ -23,7 +23,7 @@ from ..core.supervisor import EngineFailedError
 from ..core.workdir import WorkDirError
 from .actions import ACTIONS, BY_ID, Order, bindings, label
 from .bar import Bar
-from .celltext import STATE_STYLES, called, one_line, words_of
+from .celltext import STATE_STYLES, called, one_line, short_path, words_of
 from .dialogs import ConfirmDialog, HelpDialog, ReportDialog
 from .joblist import JobList
 from .jobtable import JobTable
@@ -254,7 +254,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
         return sum(row.state not in ENDED and row.state is not State.HELD for row in self.jobs.rows.values())
 
     def _refresh_header(self) -> None:
-        text = Text(" jobtui ", "bold").append(one_line(self.manager.workdir.path))
+        width = self.app.size.width
         counts: dict[State, int] = {}
         for row in self.jobs.rows.values():
             counts[row.state] = counts.get(row.state, 0) + 1
@@ -269,15 +269,17 @@ class JobScreen(Screen[None], inherit_bindings=False):
         if self._trouble:
             facts.append(f"  {one_line(self._trouble)}", "bold red")
         elif self._engine:
-            facts.append(f"  {one_line(self._engine)}", "dim")
+            # Where there is no room, the process is enough.
+            roomy = width - facts.cell_len - len(self._engine) > 30
+            facts.append(f"  {one_line(self._engine if roomy else self._engine.partition(' on ')[0])}", "dim")
         elif self._engine is not None:
             facts.append("  no engine drives", "bold red" if self._undriven() else "dim")
-        room = self.app.size.width - facts.cell_len
-        if text.cell_len > room:
-            # Facts first: the end of the path tells more than its beginning.
-            path = one_line(self.manager.workdir.path)
-            text = Text(" ").append("…" + path[len(path) - max(0, room - 2) :] if room > 12 else "jobtui", "bold")
-        self.header.show(text + facts)
+        path = one_line(short_path(self.manager.workdir.path))
+        room = width - facts.cell_len - 1
+        if len(path) > room:
+            # The end of a path tells more than its beginning.
+            path = "…" + path[len(path) - room + 1 :] if room > 8 else ""
+        self.header.show(Text(" ").append(path, "bold").append_text(facts))
 
     def _refresh_footer(self) -> None:
         if self.message:
@@ -287,8 +289,11 @@ class JobScreen(Screen[None], inherit_bindings=False):
         for action in ACTIONS:
             if action.short:
                 idle = bool(action.refuses(row))
-                text.append(" ").append(label(action.keys[0]), "dim" if idle else "bold")
-                text.append(f" {action.short} ", "dim" if idle else "")
+                item = Text(" ").append(label(action.keys[0]), "dim" if idle else "bold")
+                item.append(f" {action.short} ", "dim" if idle else "")
+                if text.cell_len + item.cell_len > self.app.size.width:
+                    break
+                text += item
         self.footer.show(text)
 
     def say(self, words: str, *, bad: bool = False) -> None:
@@ -304,8 +309,9 @@ class JobScreen(Screen[None], inherit_bindings=False):
         self._refresh_footer()
 
     def on_resize(self) -> None:
-        """Fit the header into the new width."""
+        """Fit the header and the keys into the new width."""
         self._refresh_header()
+        self._refresh_footer()
 
     # -- actions
 

@@ -30,8 +30,10 @@ leaves: st.SearchStrategy[Condition] = st.one_of(
 )
 conditions = st.recursive(
     leaves,
-    lambda inner: st.builds(AllOf, parts=st.lists(inner, max_size=4).map(tuple))
-    | st.builds(AnyOf, parts=st.lists(inner, max_size=4).map(tuple)),
+    lambda inner: (
+        st.builds(AllOf, parts=st.lists(inner, max_size=4).map(tuple))
+        | st.builds(AnyOf, parts=st.lists(inner, max_size=4).map(tuple))
+    ),
     max_leaves=10,
 )
 ends = st.fixed_dictionaries({job: st.sampled_from(["ok", "fail", "active", "missing"]) for job in range(1, 6)})

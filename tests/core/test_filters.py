@@ -43,7 +43,7 @@ ROWS = [
     ),
     JobRow(id=3, name="train", state=State.RUNNING, command="python train.py", tags=("big",), array=3, array_index=9),
     JobRow(id=4, name="report", state=State.HELD, command="echo 'x:y'", backend="slurm"),
-    JobRow(id=5, name="say \"hi\" it's", state=State.CANCELLED, reason="person", command="echo", cwd="/a b"),
+    JobRow(id=5, name='say "hi" it\'s', state=State.CANCELLED, reason="person", command="echo", cwd="/a b"),
     JobRow(id=6, name="", state=State.UNKNOWN, reason="damaged"),
     JobRow(id=7, name="its next", state=State.QUEUED, command="true"),
 ]
@@ -232,7 +232,7 @@ def test_ids_and_ranges(text: str, ids: list[int]) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "-3", "3-", "3--4", "9-3", "1,", ",", "1 2", "1.5", "1-99999999999", "²"])
 def test_what_is_no_id_is_refused(text: str) -> None:
-    with pytest.raises(FilterError, match="not a (job id|range of job ids)"):
+    with pytest.raises(FilterError, match=r"not a (job id|range of job ids)"):
         parse_ids(text)
 
 

@@ -186,7 +186,9 @@ def test_a_job_that_can_never_fit_does_not_stop_the_others(need: Resources) -> N
     assert ids(ready.take(9, used, four, PATIENCE + 1)) == [3]
 
 
-@pytest.mark.xfail(strict=True, reason="only 200 jobs behind the first are looked at, so 200 impossible ones hide the rest")
+@pytest.mark.xfail(
+    strict=True, reason="only 200 jobs that do not fit are looked at: so many impossible ones hide the rest"
+)
 def test_many_jobs_that_can_never_fit_do_not_hide_one_that_can() -> None:
     ready = ReadyQueue()
     for job in range(1, 251):
