@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -84,6 +84,13 @@ class Catalog:
             return None
         return Detail(rows[0], facts, _attempts(self.workdir.metadir(job), facts))
 
+    def judged(self, jobs: Iterable[int]) -> Iterator[tuple[int, Detail | None]]:
+        """Each of these jobs with what its folder says right now, without its earlier attempts; None if it is not there."""
+        driven = self.engine() is not None
+        for job in jobs:
+            facts = self._facts(job)
+            yield job, None if facts is None else Detail(self._row(job, facts, driven), facts, [])
+
     def _checked(self, query: Callable[[IndexReader], list[Indexed]]) -> list[JobRow]:
         """The rows of a query that are still true, the others made anew, and the jobs the index does not know."""
         present = set(self.workdir.ids())
@@ -103,13 +110,16 @@ class Catalog:
             true = self.workdir.mtime_ns(job) == item.mtime and (driven or item.row.state not in IN_FLIGHT)
             rows.append(item.row if true else self._derive(job, driven))
         rows += [self._derive(job, driven) for job in unknown]
-        return sorted((row for row in rows if row is not None), key=lambda row: row.id)
+        now = time.time()
+        return sorted((_aged(row, now) for row in rows if row is not None), key=lambda row: row.id)
 
     def _facts(self, job: int) -> Facts | None:
         try:
             facts = metadir.read_facts(self.workdir.metadir(job))
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except PermissionError:
+            return Facts(spec=None, damaged=(metadir.SPEC,))
         # A folder without job.json is a job just being made, or one that was never made to the end.
         return facts if facts.spec is not None or metadir.SPEC in facts.damaged else None
 
@@ -137,6 +147,13 @@ class Catalog:
         if state not in ENDED:
             return "active"
         return "ok" if state is State.FINISHED else "fail"
+
+
+def _aged(row: JobRow, now: float) -> JobRow:
+    """The row with the time that a job in flight has run until now."""
+    if row.started is None or row.state not in IN_FLIGHT:
+        return row
+    return msgspec.structs.replace(row, elapsed=max(0.0, now - row.started))
 
 
 def _look(facts: Facts) -> Observation | None:
@@ -180,7 +197,7 @@ class Follower:
     def _read(self) -> list[JobRow]:
         self._known = set(self._catalog.workdir.ids())
         rows = self._catalog.all() if self._ended is None else self._catalog.recent(self._ended)
-        self._active = {row.id: row for row in rows if row.state not in ENDED}
+        self._active = {row.id: msgspec.structs.replace(row, elapsed=None) for row in rows if row.state not in ENDED}
         return rows
 
     def poll(self) -> list[Change]:
@@ -225,13 +242,15 @@ class Follower:
                 self._known.discard(change.removed)
             elif change.row is not None:
                 row = change.row
-                if self._active.get(row.id) == row:
+                # The time that a job has run changes all the time: that is no news.
+                seen = row if row.state in ENDED else msgspec.structs.replace(row, elapsed=None)
+                if self._active.get(row.id) == seen:
                     continue
                 self._known.add(row.id)
                 if row.state in ENDED:
                     self._active.pop(row.id, None)
                 else:
-                    self._active[row.id] = row
+                    self._active[row.id] = seen
             kept.append(change)
         return kept
 

@@ -43,17 +43,20 @@ Condition = AfterJob | AfterTime | AllOf | AnyOf
 class Outlook(msgspec.Struct, frozen=True):
     """What a condition comes to now.
 
-    ``answer``: "holds", "waits" or "never". ``why`` says in words what is waited for or why it can never hold.
-    ``wake`` is the next moment (epoch seconds) at which time alone may change the answer.
+    ``answer``: "holds", "waits" or "never". ``why`` says in words what is waited for or why it can never hold;
+    ``end`` is the single job whose end is waited for, with that ending. ``wake`` is the next moment (epoch seconds) at
+    which time alone may change the answer.
     """
 
     answer: Literal["holds", "waits", "never"]
     why: str = ""
     wake: float | None = None
+    end: tuple[int, Ending] | None = None
 
 
 HOLDS = Outlook("holds")
 _ENDS = {"ok": "to end well", "fail": "to end badly", "any": "to end"}
+_NAMED = 5
 
 
 def evaluate(condition: Condition | None, end_of: EndOf, now: float) -> Outlook:
@@ -75,7 +78,7 @@ def evaluate(condition: Condition | None, end_of: EndOf, now: float) -> Outlook:
 def _after_job(condition: AfterJob, end: JobEnd) -> Outlook:
     job = f"job {condition.id}"
     if end == "active":
-        return Outlook("waits", f"{job} {_ENDS[condition.ending]}")
+        return Outlook("waits", f"{job} {_ENDS[condition.ending]}", end=(condition.id, condition.ending))
     if end == "missing":
         return Outlook("never", f"{job} was removed")
     if condition.ending in ("any", end):
@@ -101,10 +104,23 @@ def _waiting(outlooks: list[Outlook], joiner: str) -> Outlook | None:
     if not outlooks:
         return None
     wakes = [outlook.wake for outlook in outlooks if outlook.wake is not None]
-    shown = [outlook.why for outlook in outlooks[:3]]
-    if len(outlooks) > 3:
-        shown.append(f"{len(outlooks) - 3} more")
-    return Outlook("waits", joiner.join(shown), min(wakes, default=None))
+    return Outlook("waits", _joined(outlooks, joiner), min(wakes, default=None))
+
+
+def _joined(outlooks: list[Outlook], joiner: str) -> str:
+    """What several conditions wait for, jobs that are to end alike named together."""
+    together: dict[Ending, list[int]] = {}
+    words = [outlook.why for outlook in outlooks if outlook.end is None]
+    for outlook in outlooks:
+        if outlook.end is not None:
+            together.setdefault(outlook.end[1], []).append(outlook.end[0])
+    for ending, jobs in together.items():
+        named = [str(job) for job in jobs[:_NAMED]]
+        if len(jobs) > _NAMED:
+            named.append(f"{len(jobs) - _NAMED} more")
+        listed = named[0] if len(named) == 1 else ", ".join(named[:-1]) + joiner + named[-1]
+        words.append(f"job{'s' if len(jobs) > 1 else ''} {listed} {_ENDS[ending]}")
+    return joiner.join(words)
 
 
 def jobs_in(condition: Condition | None) -> Iterator[int]:

@@ -246,7 +246,8 @@ class Engine:
         for job, facts in items:
             with self._roster.trouble_of(job):
                 await self._resolve(job, facts, backend)
-        handles = [self._handle(job, facts) for job, facts in items if facts.accepted or facts.claimed]
+        sent = [item for item in items if item[1].accepted or item[1].claimed or self._is_ours(*item)]
+        handles = [self._handle(job, facts) for job, facts in sent]
         snapshot = await backend.poll(handles)
         stop: defaultdict[float, list[Handle]] = defaultdict(list)
         for handle in handles:
@@ -266,9 +267,8 @@ class Engine:
 
     async def _resolve(self, job: int, facts: Facts, backend: Backend) -> None:
         """Find out about a submission whose answer nobody has: look for its tag before it may be sent again."""
-        submitting, tracked = facts.submitting, self._roster.tracked.get(job)
-        ours = tracked is not None and tracked.launched == facts.attempt
-        if submitting is None or facts.accepted is not None or facts.claimed or ours:
+        submitting = facts.submitting
+        if submitting is None or facts.accepted is not None or facts.claimed or self._is_ours(job, facts):
             return
         path = self.workdir.metadir(job)
         found = await backend.find([submitting.tag])
@@ -284,6 +284,11 @@ class Engine:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{path}/{metadir.SUBMITTING}")
         self._roster.dirty[job] = None
+
+    def _is_ours(self, job: int, facts: Facts) -> bool:
+        """Whether this very engine started the attempt, so that its back end knows what became of it."""
+        tracked = self._roster.tracked.get(job)
+        return tracked is not None and tracked.launched == facts.attempt
 
     def _handle(self, job: int, facts: Facts) -> Handle:
         assert facts.spec is not None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import secrets
 import time
 
 import msgspec
@@ -101,7 +100,7 @@ def take(workdir: WorkDir) -> HeldLease:
         old = read_lease(workdir)
         if old is not None and old.host != this_host() and is_held(old):
             raise LeaseTakenError(_whose(old))
-        lease = Lease(this_host(), this_boot(), myself(), time.time(), secrets.token_hex(8))
+        lease = Lease(this_host(), this_boot(), myself(), time.time(), os.urandom(8).hex())
         metadir.write_fact(workdir.path, LEASE, lease)
     except BaseException:
         os.close(fd)

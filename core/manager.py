@@ -19,13 +19,13 @@ from .lease import Lease
 from .logfile import Added, LogFile
 from .supervisor import ensure_engine
 from .watch import changes_in
-from .workdir import WorkDir
+from .workdir import JOURNAL, WorkDir
 
 _T = TypeVar("_T")
 Stream = Literal["stdout", "stderr"]
 
 # Seconds between two looks when no event comes.
-_HEARTBEAT = 1.0
+_HEARTBEAT = 0.5
 
 
 def select(catalog: Catalog, selection: Selection) -> list[JobRow]:
@@ -48,7 +48,8 @@ class Feed:
 
         Raises FileNotFoundError when the work directory is gone.
         """
-        async for _ in changes_in([self._catalog.workdir.path], _HEARTBEAT):
+        workdir = self._catalog.workdir
+        async for _ in changes_in([workdir.path, workdir.file(JOURNAL)], _HEARTBEAT):
             changes = await anyio.to_thread.run_sync(self._follower.poll)
             if changes:
                 yield changes
@@ -151,7 +152,7 @@ class JobManager:
                 return
             else:
                 break
-        async with _closing(changes_in([self.workdir.metadir(job)], _HEARTBEAT)) as looks:
+        async with _closing(changes_in([self.workdir.metadir(job), log.path], _HEARTBEAT)) as looks:
             async for _ in looks:
                 # First the question, then the reading: what was written before the end is not missed.
                 over = await self._has_ended(job)

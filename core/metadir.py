@@ -42,6 +42,8 @@ RETRY = "job.retry"
 _OF_ATTEMPT = (STATUS, PROGRESS, STDOUT, STDERR, SCHED, JID, SUBMITTING, END, RC, BEGIN)
 
 _MOVING = ".moving"
+# Bytes; arguments and environment of one command are less than this on any system.
+_LARGEST_FACT = 16 * 2**20
 
 
 class _Progress(msgspec.Struct):
@@ -135,14 +137,17 @@ def write_status(metadir: str, word: str) -> None:
 def _read(path: str) -> tuple[bytes, float] | None:
     """A small file's content and modification time; None if there is none."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # Not to wait for ever where somebody put a pipe in a fact's place.
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
+    except PermissionError:
+        return b"", 0.0
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             return b"", status.st_mtime
-        return os.read(fd, max(status.st_size, 1) + 4096), status.st_mtime
+        return os.read(fd, _LARGEST_FACT), status.st_mtime
     finally:
         os.close(fd)
 

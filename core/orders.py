@@ -126,15 +126,13 @@ _Order = Callable[[str, Detail], Outcome]
 
 def _for_each(workdir: WorkDir, jobs: Iterable[int], order: _Order, *, needs_engine: bool) -> list[Outcome]:
     """Give an order to each job; one that fails does not stop the others. The engine hears of it once."""
-    catalog = Catalog(workdir)
     outcomes: list[Outcome] = []
-    for job in jobs:
+    for job, detail in Catalog(workdir).judged(jobs):
+        if detail is None:
+            outcomes.append(Outcome(job, False, "there is no such job"))
+            continue
         try:
-            detail = catalog.detail(job)
-            if detail is None:
-                outcomes.append(Outcome(job, False, "there is no such job"))
-            else:
-                outcomes.append(order(workdir.metadir(job), detail))
+            outcomes.append(order(workdir.metadir(job), detail))
         except OSError as error:
             outcomes.append(Outcome(job, False, f"cannot write to its folder: {error.strerror}"))
     changed = tuple(outcome.job for outcome in outcomes if outcome.done)
@@ -252,10 +250,10 @@ def _waited_for(workdir: WorkDir) -> dict[int, int]:
     """Which jobs are named in a condition of one that waits: job -> who waits."""
     catalog = Catalog(workdir)
     found: dict[int, int] = {}
-    for row in catalog.recent(ended=0):
-        detail = catalog.detail(row.id) if row.state in (State.CREATED, State.HELD) else None
+    waiting = [row.id for row in catalog.recent(ended=0) if row.state in (State.CREATED, State.HELD)]
+    for job, detail in catalog.judged(waiting):
         if detail is not None and detail.facts.spec is not None:
-            found.update(dict.fromkeys(jobs_in(detail.facts.spec.after), row.id))
+            found.update(dict.fromkeys(jobs_in(detail.facts.spec.after), job))
     return found
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import logging.handlers
 import os
 import signal
 import sqlite3
@@ -149,6 +147,9 @@ def main(argv: list[str] | None = None) -> int:
     workdir = WorkDir(arguments[0])
     os.chdir("/")
     os.umask(0o077)
+    import logging
+    import logging.handlers
+
     handler = logging.handlers.RotatingFileHandler(workdir.file(LOG), maxBytes=2**20, backupCount=1)
     logging.basicConfig(
         handlers=[handler], level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(message)s"

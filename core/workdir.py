@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
-import secrets
-import shutil
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -112,6 +109,8 @@ class WorkDir:
                 metadir.write_fact(self.metadir(number), metadir.SPEC, spec)
                 number += 1
         except OSError:
+            import shutil
+
             for job in made:
                 shutil.rmtree(self.metadir(job), ignore_errors=True)
             raise
@@ -136,8 +135,10 @@ class WorkDir:
         newest = max(self.ids(), default=0)
         if job >= newest:
             metadir.write_atomic(self.file(HIGHEST), b"%d\n" % max(job, self._next_id() - 1))
+        import shutil
+
         # Renamed first: nobody ever sees half a job.
-        trash = self.file(f".removed-{job}-{secrets.token_hex(4)}")
+        trash = self.file(f".removed-{job}-{os.urandom(4).hex()}")
         os.rename(self.metadir(job), trash)
         shutil.rmtree(trash, ignore_errors=True)
 
@@ -151,6 +152,8 @@ class WorkDir:
             if name not in _NOT_KEPT and not name.startswith("JOBTUI_")
         }
         text = json.dumps(kept, sort_keys=True).encode("ascii")
+        import hashlib
+
         reference = hashlib.sha256(text).hexdigest()[:24]
         folder = self.file(ENVIRONMENTS)
         if not os.path.exists(f"{folder}/{reference}.json"):
@@ -169,7 +172,7 @@ class WorkDir:
         """Leave a hint for the engine and wake it up. Raises OSError if the hint cannot be written."""
         folder = self.file(INBOX)
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        metadir.write_atomic(f"{folder}/{secrets.token_hex(8)}", metadir.encode(hint))
+        metadir.write_atomic(f"{folder}/{os.urandom(8).hex()}", metadir.encode(hint))
         self.wake()
 
     def wake(self) -> None:
@@ -208,4 +211,4 @@ class WorkDir:
 
 def new_tag() -> str:
     """A name for a job that no other job anywhere has; may be searched for in a scheduler."""
-    return "jt" + secrets.token_hex(9)
+    return "jt" + os.urandom(9).hex()

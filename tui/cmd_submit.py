@@ -100,6 +100,8 @@ def resubmit(options: dict[str, Any], workdir: WorkDir, job: str, command: tuple
       jobtui resubmit 12 -- python train.py --lr 0.01
     """
     check_retry_on(options)
+    # Behind the job's id the parser hands on the "--" that ends our own options.
+    command = command[1:] if command[:1] == ("--",) else command
     manager = existing(workdir)
     ids: list[int] = []
     for row in chosen(manager, [job]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn, TypeVar
 
@@ -11,11 +12,13 @@ import click
 
 from ..core.blocking import BlockingJobManager
 from ..core.filters import parse_selection
-from ..core.job import JobRow, Outcome, State
+from ..core.job import ENDED, JobRow, Outcome, State
 from ..core.workdir import WorkDir
 from .text import fit, plain, width
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+_ENGINE_START = 3.0
 
 _COLOURS = {
     State.RUNNING: "32",
@@ -153,12 +156,12 @@ def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) ->
 
 def undriven_note(manager: BlockingJobManager, rows: Iterable[JobRow]) -> None:
     """Say on stderr that jobs wait while no engine drives the work directory."""
-    waiting = sum(
-        row.state not in (State.FINISHED, State.FAILED, State.CANCELLED, State.UNKNOWN, State.HELD) for row in rows
-    )
-    if waiting and manager.engine() is None:
+    active = [row for row in rows if row.state not in ENDED and row.state is not State.HELD]
+    # An engine that was started with the newest job needs a moment to be there.
+    settled = time.time() - max((row.created or 0.0 for row in active), default=0.0) > _ENGINE_START
+    if active and settled and manager.engine() is None:
         click.echo(
-            f"jobtui: {waiting} jobs have not ended, but no engine drives {manager.workdir.path}; "
+            f"jobtui: {len(active)} jobs have not ended, but no engine drives {plain(manager.workdir.path)}; "
             "start one with: jobtui engine start",
             err=True,
         )
