@@ -85,7 +85,7 @@ class Catalog:
         return Detail(rows[0], facts, _attempts(self.workdir.metadir(job), facts))
 
     def judged(self, jobs: Iterable[int]) -> Iterator[tuple[int, Detail | None]]:
-        """Each of these jobs with what its folder says right now, without its earlier attempts; None if it is not there."""
+        """Each of these jobs as its folder says right now, without its earlier attempts; None if it is not there."""
         driven = self.engine() is not None
         for job in jobs:
             facts = self._facts(job)

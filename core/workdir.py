@@ -130,11 +130,12 @@ class WorkDir:
             highest = max(highest, int(file.read()))
         return highest + 1
 
+    def keep_highest(self) -> None:
+        """Write down the highest id given so far: before jobs are removed, so that none is ever given again."""
+        metadir.write_atomic(self.file(HIGHEST), b"%d\n" % (self._next_id() - 1))
+
     def remove(self, job: int) -> None:
-        """Remove a job's folder for good; its id is never given again. Raises OSError."""
-        newest = max(self.ids(), default=0)
-        if job >= newest:
-            metadir.write_atomic(self.file(HIGHEST), b"%d\n" % max(job, self._next_id() - 1))
+        """Remove a job's folder for good; call ``keep_highest`` before. Raises OSError."""
         import shutil
 
         # Renamed first: nobody ever sees half a job.
