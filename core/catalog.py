@@ -180,8 +180,16 @@ def _attempts(folder: str, facts: Facts) -> list[Attempt]:
     return found
 
 
+def _timeless(row: JobRow) -> JobRow:
+    """The row without the time that a job in flight has run: it changes all the time, and that is no news."""
+    return row if row.state in ENDED or row.elapsed is None else msgspec.structs.replace(row, elapsed=None)
+
+
 class Follower:
-    """Tells what changed since the last call. ``rows`` is the state at the start, to which changes apply in order."""
+    """Tells what changed since the last call. ``rows`` is the state at the start, to which changes apply in order.
+
+    Rows of jobs in flight have no ``elapsed`` here: whoever shows one counts from ``started`` on.
+    """
 
     def __init__(self, catalog: Catalog, ended: int | None) -> None:
         """Start with every job that has not ended and the ``ended`` newest that have (None: all)."""
@@ -197,7 +205,8 @@ class Follower:
     def _read(self) -> list[JobRow]:
         self._known = set(self._catalog.workdir.ids())
         rows = self._catalog.all() if self._ended is None else self._catalog.recent(self._ended)
-        self._active = {row.id: msgspec.structs.replace(row, elapsed=None) for row in rows if row.state not in ENDED}
+        rows = [_timeless(row) for row in rows]
+        self._active = {row.id: row for row in rows if row.state not in ENDED}
         return rows
 
     def poll(self) -> list[Change]:
@@ -241,16 +250,15 @@ class Follower:
                 self._active.pop(change.removed, None)
                 self._known.discard(change.removed)
             elif change.row is not None:
-                row = change.row
-                # The time that a job has run changes all the time: that is no news.
-                seen = row if row.state in ENDED else msgspec.structs.replace(row, elapsed=None)
-                if self._active.get(row.id) == seen:
+                row = _timeless(change.row)
+                if self._active.get(row.id) == row:
                     continue
                 self._known.add(row.id)
                 if row.state in ENDED:
                     self._active.pop(row.id, None)
                 else:
-                    self._active[row.id] = seen
+                    self._active[row.id] = row
+                change = Change(row=row)
             kept.append(change)
         return kept
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import Any
 
 import click
 
@@ -12,54 +14,65 @@ from ..core.job import ArrayTask, JobSpec, Retry
 from ..core.workdir import WorkDir
 from .common import default_workdir
 
-_PROGRESS = """
+# The programs of the sample jobs, written beside the jobs so that their command lines are short and readable.
+_PROGRAMS = {
+    "train.sh": r"""# A training run with a progress bar.
 i=0
 while [ $i -le 100 ]; do
-  printf '\\rtraining  %3d%%  loss 0.%03d' $i $((999 - i * 9))
-  [ $((i % 10)) -ne 0 ] || printf '\\nepoch %d: validation ok\\n' $((i / 10))
+  printf '\rtraining  %3d%%  loss 0.%03d' $i $((999 - i * 9))
+  [ $((i % 10)) -ne 0 ] || printf '\nepoch %d: validation ok\n' $((i / 10))
   i=$((i + 1)); sleep 0.5
 done
-"""
-_ALIGN = """
-n=$JOBTUI_ARRAY_INDEX
-echo "aligning sample $n"
+""",
+    "align.sh": r"""# One task of an array; the fourth one fails.
+echo "aligning sample $JOBTUI_ARRAY_INDEX"
 i=0
-while [ $i -lt $((n * 4 + 6)) ]; do
-  echo "$(date +%T) sample $n: chunk $i, $((i * 7919 % 1000)) reads"
+while [ $i -lt $((JOBTUI_ARRAY_INDEX * 4 + 6)) ]; do
+  echo "$(date +%T) sample $JOBTUI_ARRAY_INDEX: chunk $i, $((i * 7919 % 1000)) reads"
   i=$((i + 1)); sleep 1
 done
-[ $n -ne 4 ] || { echo 'sample 4: reference index is missing' >&2; exit 3; }
-"""
-_COLOURS = r"""printf '\033[32mPASS\033[0m test_one\n\033[31mFAIL\033[0m test_two\n'; exit 1"""
+[ "$JOBTUI_ARRAY_INDEX" -ne 4 ] || { echo 'sample 4: reference index is missing' >&2; exit 3; }
+""",
+    "tests.sh": r"""printf '\033[32mPASS\033[0m test_one\n\033[31mFAIL\033[0m test_two\n'; exit 1
+""",
+    "server.sh": r"""while :; do echo "$(date +%T) GET / 200"; sleep 2; done
+""",
+}
 
 
-def demo_specs(first: int) -> list[JobSpec]:
-    """The sample jobs; ``first`` is the id that the first of them gets."""
-    align = [JobSpec(name="align", shell=_ALIGN, array=ArrayTask(0, index), tags=("demo",)) for index in range(1, 9)]
-    ids = range(first, first + len(align))
+def _write_programs(folder: str) -> None:
+    os.makedirs(folder, exist_ok=True)
+    for name, text in _PROGRAMS.items():
+        with open(f"{folder}/{name}", "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def _demo_specs(folder: str) -> list[JobSpec]:
+    def job(name: str, *command: str, **more: Any) -> JobSpec:
+        return JobSpec(name=name, command=command, cwd=folder, tags=("demo",), **more)
+
     return [
-        *align,
-        JobSpec(name="train", shell=_PROGRESS, tags=("demo",), priority=5),
-        JobSpec(name="unit-tests", shell=_COLOURS, retry=Retry(limit=2, delay=5), tags=("demo",), priority=4),
-        JobSpec(name="too-slow", command=("sleep", "300"), timeout=20, tags=("demo",), priority=3),
-        JobSpec(name="hello", command=("echo", "hello from jobtui"), tags=("demo",), priority=5),
-        JobSpec(name="not-there", command=("no-such-program", "--version"), tags=("demo",), priority=5),
-        JobSpec(name="server", shell="while :; do date; sleep 2; done", tags=("demo",), priority=4),
-        JobSpec(
-            name="collect", command=("echo", "all samples"), after=AllOf(tuple(map(AfterJob, ids))), tags=("demo",)
-        ),
-        JobSpec(name="held-one", command=("echo", "released"), hold=True, tags=("demo",)),
+        *[job("align", "sh", "align.sh", array=ArrayTask(0, index)) for index in range(1, 9)],
+        job("train", "sh", "train.sh", priority=5),
+        job("unit-tests", "sh", "tests.sh", retry=Retry(limit=2, delay=5), priority=4),
+        job("too-slow", "sleep", "300", timeout=20, priority=3),
+        job("hello", "echo", "hello from jobtui", priority=5),
+        job("not-there", "no-such-program", "--version", priority=5),
+        job("server", "sh", "server.sh", priority=4),
+        job("held-one", "echo", "released", hold=True),
     ]
 
 
 def submit_demo(workdir: WorkDir) -> list[int]:
     """Submit the sample jobs to a work directory and return their ids."""
+    folder = workdir.path + "-programs"
+    _write_programs(folder)
     manager = BlockingJobManager(workdir)
     manager.configure({"slots": 5})
-    specs = demo_specs(max(workdir.ids(), default=0) + 1)
-    waiting = [spec for spec in specs if spec.after is not None]
-    ids = manager.submit(*[spec for spec in specs if spec.after is None])
-    return ids + manager.submit(*waiting)
+    ids = manager.submit(*_demo_specs(folder))
+    samples = AllOf(tuple(AfterJob(job) for job in ids[:8]))
+    collect = JobSpec(name="collect", command=("echo", "all samples"), cwd=folder, after=samples, tags=("demo",))
+    return ids + manager.submit(collect)
 
 
 @click.command()
