@@ -69,10 +69,12 @@ class Engine:
         sqlite3.Error if the work directory cannot be written.
         """
         while True:
+            # Before anybody can take us for an engine that drives.
+            settings = self._given or read_settings(self.workdir)
             held = take(self.workdir)
             try:
                 with single_errors():
-                    await self._drive(held, stop_when_idle)
+                    await self._drive(held, settings, stop_when_idle)
             finally:
                 held.give_up()
             # A client that saw our lease a moment ago left its hint before: nobody else would take it.
@@ -84,13 +86,12 @@ class Engine:
         self._stop = True
         self._bell.set()
 
-    async def _drive(self, held: HeldLease, stop_when_idle: bool) -> None:
+    async def _drive(self, held: HeldLease, settings: Settings, stop_when_idle: bool) -> None:
         home = os.stat(self.workdir.path)
         self._home = (home.st_dev, home.st_ino)
         self._backends: dict[str, Backend] = {}
         self._poll_due: dict[str, float] = {}
         self._no_starts_before = 0.0
-        settings = self._given or read_settings(self.workdir)
         self._publisher = Publisher(self.workdir)
         self._roster = Roster(self.workdir, self._publisher, settings)
         try:

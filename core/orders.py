@@ -233,7 +233,6 @@ def release(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
 def remove(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
     """Delete ended jobs with their output for good."""
     waited_for = _waited_for(workdir)
-    workdir.keep_highest()
 
     def order(_path: str, detail: Detail) -> Outcome:
         row = detail.row

@@ -23,13 +23,13 @@ jt_p= jt_to= jt_t= jt_fw= jt_launch=
 
 # A process group that is not there yet (its leader is just starting) has only its leader.
 jt_kill() {{ kill -s "$1" -- "-$2" || kill -s "$1" "-$2" || kill -s "$1" "$2"; }} 2>/dev/null
-jt_forward() {{ jt_fw=$1; [ -z "$jt_p" ] || jt_kill "$1" "$jt_p"; }}
+jt_forward() {{ jt_int=1 jt_fw=$1; [ -z "$jt_p" ] || jt_kill "$1" "$jt_p"; }}
 trap 'jt_forward TERM' TERM
 trap 'jt_forward INT' INT
 trap 'jt_forward HUP' HUP
 trap 'jt_forward USR1' USR1
 trap 'jt_forward USR2' USR2
-trap 'jt_to=1; [ -z "$jt_p" ] || jt_kill TERM "$jt_p"' ALRM
+trap 'jt_int=1 jt_to=1; [ -z "$jt_p" ] || jt_kill TERM "$jt_p"' ALRM
 
 # Finds pid, process group and start time of the process $1 by proc(5); the name in brackets may hold anything.
 jt_identify() {{
@@ -82,9 +82,13 @@ jt_run() {{
   set +m
   [ -z "$jt_fw" ] || jt_kill "$jt_fw" "$jt_p"
 {timer}
-  # A signal to this script interrupts wait: go on until the payload is really gone.
-  wait "$jt_p"; jt_rc=$?
-  while kill -0 "$jt_p" 2>/dev/null; do wait "$jt_p"; jt_rc=$?; done
+  # A signal to this script interrupts wait, which must then be asked again. Asked once too often, some shells say 127.
+  jt_rc=
+  while :; do
+    jt_int=; wait "$jt_p"; jt_new=$?
+    [ "$jt_new" = 127 ] && [ -n "$jt_rc" ] || jt_rc=$jt_new
+    [ -n "$jt_int" ] || break
+  done
   [ -z "$jt_t" ] || kill -s TERM "$jt_t" 2>/dev/null
   [ -s "$jt_d/job.begin" ] || jt_launch=output
   jt_end "$jt_rc"
@@ -100,12 +104,25 @@ exit {claim_failed}
 
 _TIMER = r"""  (
     trap - INT HUP USR1 USR2 ALRM
-    trap 'kill "$jt_z"; exit' TERM
+    # Whenever TERM comes, before the sleep is known or while it lasts, neither sleep nor subshell is left behind.
+    jt_z= jt_off=
+    trap 'jt_off=1; kill "$jt_z"' TERM
     jt_identify "$$"; jt_w=$jt_ticks; jt_identify "$jt_p"; jt_mine=$jt_ticks
     jt_same() {{ jt_identify "$1" && [ "$jt_ticks" = "$2" ]; }}
-    sleep {limit} & jt_z=$!; wait "$jt_z"
+    # In slices: bash may lose a TERM that comes just when the subshell starts; then it ends with the next slice.
+    jt_pause() {{
+      jt_left=$1
+      while [ "$jt_left" -gt 0 ]; do
+        jt_slice=$((jt_left < 10 ? jt_left : 10)) jt_left=$((jt_left - 10))
+        sleep "$jt_slice" & jt_z=$!
+        [ -n "$jt_off" ] || wait "$jt_z"
+        [ -z "$jt_off" ] || {{ kill "$jt_z"; exit; }}
+        jt_same "$jt_p" "$jt_mine" || exit
+      done
+    }}
+    jt_pause {limit}
     if jt_same "$$" "$jt_w"; then kill -s ALRM "$$"; else jt_same "$jt_p" "$jt_mine" && jt_kill TERM "$jt_p"; fi
-    sleep {grace} & jt_z=$!; wait "$jt_z"
+    jt_pause {grace}
     jt_same "$jt_p" "$jt_mine" && jt_kill KILL "$jt_p"
   ) 3>&- </dev/null >/dev/null 2>&1 &
   jt_t=$!"""

@@ -125,17 +125,20 @@ class WorkDir:
                 number += 1
 
     def _next_id(self) -> int:
-        highest = max(self.ids(), default=0)
-        with contextlib.suppress(OSError, ValueError), open(self.file(HIGHEST), encoding="ascii") as file:
-            highest = max(highest, int(file.read()))
-        return highest + 1
+        return max(self._kept_highest(), max(self.ids(), default=0)) + 1
 
-    def keep_highest(self) -> None:
-        """Write down the highest id given so far: before jobs are removed, so that none is ever given again."""
-        metadir.write_atomic(self.file(HIGHEST), b"%d\n" % (self._next_id() - 1))
+    def _kept_highest(self) -> int:
+        """The highest id ever given, as far as it had to be written down."""
+        try:
+            with open(self.file(HIGHEST), encoding="ascii") as file:
+                return int(file.read())
+        except (OSError, ValueError):
+            return 0
 
     def remove(self, job: int) -> None:
-        """Remove a job's folder for good; call ``keep_highest`` before. Raises OSError."""
+        """Remove a job's folder for good; its id is never given again. Raises OSError."""
+        if self._kept_highest() < job:
+            metadir.write_atomic(self.file(HIGHEST), b"%d\n" % (self._next_id() - 1))
         import shutil
 
         # Renamed first: nobody ever sees half a job.
