@@ -268,5 +268,5 @@ def resubmit(workdir: WorkDir, job: int, changes: Mapping[str, Any]) -> int:
         raise LookupError(f"there is no job {job} in {workdir.path}")
     if detail.facts.spec is None:
         raise SpecError(f"job {job}: {detail.row.detail}")
-    fresh: dict[str, Any] = {"after": None, "hold": False, "array": None, "resubmitted_from": job, **changes}
+    fresh: dict[str, Any] = {"after": None, "hold": False, "resubmitted_from": job, **changes}
     return submit(workdir, [msgspec.structs.replace(detail.facts.spec, **fresh)])[0]

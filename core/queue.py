@@ -54,15 +54,17 @@ class InUse:
 
     def lacking(self, need: Resources, budget: Budget) -> str:
         """Why a job with these needs cannot start now, in words; "" if it can."""
-        if len(self._jobs) >= budget.slots:
-            return f"a free slot ({budget.slots} in use)"
-        for name, wanted, used, limit in (
+        counted = (
             ("cpus", need.cpus, self.cpus, budget.cpus),
             ("bytes of memory", need.memory or 0, self.memory, budget.memory),
             ("gpus", need.gpus, len(self.gpus), budget.gpus),
-        ):
+        )
+        for name, wanted, _, limit in counted:
             if wanted > limit:
                 return f"{wanted} {name}, but the engine's budget is {limit}"
+        if len(self._jobs) >= budget.slots:
+            return f"a free slot ({budget.slots} in use)"
+        for name, wanted, used, limit in counted:
             if wanted and used + wanted > limit:
                 return f"{wanted} {name} ({max(0, limit - used)} of {limit} free)"
         return ""

@@ -47,7 +47,8 @@ def logs(follow: bool, stream: str, lines: int | None, attempt: int | None, work
         log = LogFile(asynchronous.log_path(row.id, name, earlier))
         if lines is not None:
             log.to_tail(lines)
-        opened.append((name, log))
+        # One stream goes to stdout, whichever it is; both keep their own.
+        opened.append((name if stream == "both" else "stdout", log))
     if earlier is not None and not os.path.isdir(os.path.dirname(opened[0][1].path)):
         fail(f"job {row.id} has no attempt {attempt}; this is attempt {row.attempt}")
     if follow and earlier is None:
@@ -58,8 +59,7 @@ def logs(follow: bool, stream: str, lines: int | None, attempt: int | None, work
 
 
 def _print(stream: Stream, log: LogFile) -> None:
-    out = sys.stdout if stream == "stdout" or not sys.stdout.isatty() else sys.stderr
-    out = sys.stdout if stream == "stdout" else out
+    out = sys.stdout if stream == "stdout" else sys.stderr
     harmless = TerminalFilter() if out.isatty() else None
     while data := log.read(1 << 20).data:
         write_out(out.fileno(), harmless.feed(data) if harmless else data)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 
-_COLOUR = rb"\x1b\[[0-9;:]*m"
 # Complete sequences: CSI, OSC/DCS/SOS/PM/APC up to their terminator, two-character escapes (ECMA-48).
 _SEQUENCE = re.compile(
-    rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]+[0-~]|\x1b[0-OQ-WYZ\\`-~]"
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]+[0-~]|\x1b[0-OQ-WYZ\\`-~]"
 )
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")
+_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
+_LONE_ESCAPE = re.compile(r"\x1b(?!\[[0-9;:]*m)")
 # A sequence that is cut off by the end of what was read so far.
-_CUT = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)?$")
+_CUT = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)?$")
 _LONGEST_CUT = 4096
 
 
@@ -21,20 +23,19 @@ class TerminalFilter:
 
     def __init__(self) -> None:
         """Begin outside any sequence."""
-        self._rest = b""
+        # Bytes that are no text are shown as replacements: some terminals obey single ones of them.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._rest = ""
 
     def feed(self, data: bytes) -> bytes:
-        """The harmless part of ``data``; a sequence that is not complete yet waits for the next call."""
-        data = self._rest + data
-        cut = _CUT.search(data[-_LONGEST_CUT:])
+        """The harmless part of ``data``; a character or sequence that is not complete yet waits for the next call."""
+        text = self._rest + self._decoder.decode(data)
+        cut = _CUT.search(text[-_LONGEST_CUT:])
         keep = len(cut[0]) if cut else 0
-        self._rest = data[len(data) - keep :] if keep else b""
-        data = data[: len(data) - keep] if keep else data
-        data = _SEQUENCE.sub(lambda match: match[0] if re.fullmatch(_COLOUR, match[0]) else b"", data)
-        data = _CONTROL.sub(b"", data)
-        # C1 controls, which some terminals obey, come as two bytes in UTF-8.
-        data = re.sub(rb"\xc2[\x80-\x9f]", b"", data)
-        return re.sub(rb"\x1b(?!\[[0-9;:]*m)", b"", data)
+        self._rest = text[len(text) - keep :] if keep else ""
+        text = text[: len(text) - keep] if keep else text
+        text = _SEQUENCE.sub(lambda match: match[0] if _COLOUR.fullmatch(match[0]) else "", text)
+        return _LONE_ESCAPE.sub("", _CONTROL.sub("", text)).encode("utf-8", "replace")
 
 
 def plain(text: str) -> str:
@@ -63,7 +64,7 @@ def width(text: str) -> int:
 
 
 def _columns(char: str) -> int:
-    if unicodedata.combining(char) or char in "\u200d\ufe0e\ufe0f":
+    if unicodedata.category(char) in ("Mn", "Me") or char == "\u200d":
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
