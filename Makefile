@@ -20,6 +20,8 @@ bench: .venv/.dev
 	$(BIN)/python -m benchmarks
 
 screenshots: .venv/.dev
+	@$(BIN)/python -c 'import cairosvg' 2>/dev/null \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check cairosvg
 	$(BIN)/python screenshots/make.py
 
 format: .venv/.dev

@@ -70,6 +70,8 @@ class Catalog:
     def some(self, jobs: Iterable[int]) -> list[JobRow]:
         """These jobs, as far as they exist, by id."""
         wanted = set(jobs)
+        if not wanted:
+            return []
         try:
             with IndexReader(self.workdir.file(INDEX)) as index:
                 found = index.some(wanted)

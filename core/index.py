@@ -51,7 +51,10 @@ class IndexReader:
             raise IndexUnusableError("there is no index")
         self._path = path
         try:
-            self._db = _connect(path, "mode=rw" if os.access(path, os.W_OK) else "immutable=1")
+            # Without a write-ahead log nobody writes, and opening it as if somebody did would make such a log for a
+            # moment: a change in the work directory that every client that watches it would see.
+            shared = os.path.exists(path + "-wal") and os.access(path, os.W_OK)
+            self._db = _connect(path, "mode=rw" if shared else "immutable=1")
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
         except sqlite3.Error as error:
             raise IndexUnusableError(str(error)) from error

@@ -23,7 +23,8 @@ class JobApp(App[None]):
 
     def __init__(self, workdir: WorkDir) -> None:
         """Show the jobs of this work directory."""
-        super().__init__()
+        # Said here and not by the theme alone: NO_COLOR is heeded in another way where colours are the terminal's own.
+        super().__init__(ansi_color=True)
         self.theme = "ansi-dark"
         self.animation_level = "none"
         self.desk = JobScreen(JobManager(workdir))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..core.job import JobRow
+from ..core.job import JobRow, State
 from ..core.journal import Change
 
 
@@ -27,6 +28,7 @@ class JobList:
         self.rows: dict[int, JobRow] = {}
         self.cursor: int | None = None
         self.marks: set[int] = set()
+        self.counts: Counter[State] = Counter()
         self._ids: list[int] = []
 
     def __len__(self) -> int:
@@ -66,6 +68,7 @@ class JobList:
     def replace(self, rows: Iterable[JobRow]) -> Applied:
         """Take these rows instead of all there were."""
         self.rows = {row.id: row for row in rows}
+        self.counts = Counter(row.state for row in self.rows.values())
         return self._settle(frozenset(self.rows))
 
     def apply(self, changes: Iterable[Change]) -> Applied:
@@ -73,13 +76,19 @@ class JobList:
         changed: set[int] = set()
         moved = False
         for change in changes:
-            if change.removed is not None and self.rows.pop(change.removed, None) is not None:
+            if change.removed is not None and (gone := self.rows.pop(change.removed, None)) is not None:
+                self.counts[gone.state] -= 1
                 moved = True
             if change.row is not None:
-                moved |= change.row.id not in self.rows
-                if self.rows.get(change.row.id) != change.row:
+                old = self.rows.get(change.row.id)
+                if old is None:
+                    moved = True
+                else:
+                    self.counts[old.state] -= 1
+                if old != change.row:
                     changed.add(change.row.id)
                 self.rows[change.row.id] = change.row
+                self.counts[change.row.state] += 1
         if not moved:
             return Applied(frozenset(changed))
         return self._settle(frozenset(changed & self.rows.keys()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -22,6 +22,7 @@ from .joblist import Applied, JobList
 _GAP = 2
 _NAME_WIDTHS = (8, 24)
 _COMMAND_LEAST = 20
+_MEASURED = 200
 # Left out in this order where the screen is too narrow.
 _DISPENSABLE = ("BACKEND", "COMMAND", "EXIT", "ELAPSED", "NAME")
 _HEAD = Style(bold=True, underline=True)
@@ -107,7 +108,7 @@ class JobTable(ScrollView, can_focus=True, inherit_bindings=False):
         rows = [change.row for change in changes if change.row is not None]
         self._change(rows, lambda: self.jobs.apply(changes))
 
-    def _change(self, rows: Iterable[JobRow], change: Callable[[], Applied]) -> None:
+    def _change(self, rows: Sequence[JobRow], change: Callable[[], Applied]) -> None:
         top = round(self.scroll_y)
         # Somebody who scrolled away from the newest jobs keeps looking at the same ones.
         anchor = self.jobs.job_at(min(top, len(self.jobs) - 1)) if len(self.jobs) and top else None
@@ -204,9 +205,10 @@ class JobTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._show_cursor()
         self.refresh()
 
-    def _measure(self, rows: Iterable[JobRow]) -> bool:
+    def _measure(self, rows: Sequence[JobRow]) -> bool:
         """Choose the columns; names only ever widen theirs, so that the table does not flutter."""
-        longest = max((cell_len(one_line(row.name)) for row in rows), default=0)
+        # The newest of many are enough to know what names are like here.
+        longest = max((cell_len(one_line(row.name)) for row in rows[-_MEASURED:]), default=0)
         self._name_width = min(max(self._name_width, longest), _NAME_WIDTHS[1])
         columns = choose_columns(self._width, max(3, len(str(self.jobs.highest))), self._name_width)
         if columns == self._columns:
@@ -250,7 +252,7 @@ class JobTable(ScrollView, can_focus=True, inherit_bindings=False):
         if line < len(self.jobs):
             return self._render_job(self.jobs.job_at(line), width)
         text = "  " + _NO_JOBS if self.loaded and not self.jobs.rows and y == 2 else ""
-        return Strip([Segment(cell(text, width))], width)
+        return Strip([Segment(cell(text, width), Style.null())], width)
 
     def _render_job(self, job: int, width: int) -> Strip:
         row = self.jobs.rows[job]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -204,4 +205,4 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         if line < len(self.window):
             return self._strip(line).crop_extend(self._left, self._left + width, None)
         note = "  " + self.note if y == 0 and not len(self.window) else ""
-        return Strip([Segment(note)]).adjust_cell_length(width)
+        return Strip([Segment(note, Style.null())]).adjust_cell_length(width)

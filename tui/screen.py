@@ -251,21 +251,18 @@ class JobScreen(Screen[None], inherit_bindings=False):
 
     def _undriven(self) -> int:
         """How many jobs need an engine."""
-        return sum(row.state not in ENDED and row.state is not State.HELD for row in self.jobs.rows.values())
+        return sum(count for state, count in self.jobs.counts.items() if state not in ENDED and state is not State.HELD)
 
     def _refresh_header(self) -> None:
         width = self.app.size.width
-        counts: dict[State, int] = {}
-        for row in self.jobs.rows.values():
-            counts[row.state] = counts.get(row.state, 0) + 1
         facts = Text()
         if self.jobs.marks:
             facts.append(f"  {len(self.jobs.marks)} marked", "bold")
         for state in State:
-            if state in counts:
+            if self.jobs.counts[state]:
                 # Of ended jobs only the newest are listed: there are at least so many.
                 more = "+" if self._capped and state in ENDED else ""
-                facts.append(f"  {counts[state]}{more} {state}", STATE_STYLES.get(state, ""))
+                facts.append(f"  {self.jobs.counts[state]}{more} {state}", STATE_STYLES.get(state, ""))
         if self._trouble:
             facts.append(f"  {one_line(self._trouble)}", "bold red")
         elif self._engine:
@@ -332,7 +329,8 @@ class JobScreen(Screen[None], inherit_bindings=False):
             self.say(f"{which} {can} {action.past}: {refusals[0]}", bad=True)
         elif not self.jobs.marks and time.monotonic() - self._slipped_at < _SLIPPED:
             self.say(f"the cursor has just moved to {called(rows[0])}; press the key again")
-        elif action.asks == "always" or len(rows) > 1:
+        elif action.asks == "always" or ids != (self.jobs.cursor,):
+            # Also for a single marked job that the cursor is not on: it may be out of sight.
             self.app.push_screen(
                 ConfirmDialog(action, ids, self.jobs.rows.get), lambda yes: self._confirmed(action, ids, yes)
             )
