@@ -181,6 +181,11 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         elif not self.window.complete_at_end and new_value > self.max_scroll_y - self.size.height:
             self._ask("later")
 
+    def watch_show_vertical_scrollbar(self, shown: bool) -> None:
+        """Put the thumb of a bar that just appeared where we are: Textual does so only at the next scroll."""
+        if shown:
+            self.vertical_scrollbar.position = self.scroll_y
+
     def on_resize(self) -> None:
         """Keep the end in view when following."""
         self._strips.clear()
