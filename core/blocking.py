@@ -36,9 +36,7 @@ class BlockingJobManager:
 
     def pick(self, selection: Selection) -> list[JobRow]:
         """The jobs that a selection means, by id."""
-        rows = self.catalog.all() if selection.ids is None else self.catalog.some(selection.ids)
-        test = parse_filter(selection.filter)
-        return [row for row in rows if test(row)]
+        return self.catalog.pick(selection)
 
     def detail(self, job: int) -> Detail | None:
         """One job in full, or None if there is no such job."""

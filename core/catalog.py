@@ -10,6 +10,7 @@ import msgspec
 
 from . import metadir
 from .conditions import JobEnd, evaluate
+from .filters import Selection, parse_filter
 from .identity import is_alive, this_boot, this_host
 from .index import Indexed, IndexReader, IndexUnusableError
 from .job import ENDED, IN_FLIGHT, JobRow, Reason, State
@@ -78,6 +79,12 @@ class Catalog:
         except IndexUnusableError:
             found = []
         return self._true_rows(found, wanted - {item.row.id for item in found})
+
+    def pick(self, selection: Selection) -> list[JobRow]:
+        """The jobs that a selection means, by id."""
+        rows = self.all() if selection.ids is None else self.some(selection.ids)
+        test = parse_filter(selection.filter)
+        return [row for row in rows if test(row)]
 
     def detail(self, job: int) -> Detail | None:
         """One job in full; None if there is no such job."""

@@ -12,7 +12,7 @@ import anyio.to_thread
 from . import metadir, orders
 from .catalog import Catalog, Detail, Follower
 from .engine import single_errors
-from .filters import Selection, parse_filter, parse_selection
+from .filters import parse_filter, parse_selection
 from .job import ENDED, JobRow, JobSpec, Outcome, State
 from .journal import Change
 from .lease import Lease
@@ -26,13 +26,6 @@ Stream = Literal["stdout", "stderr"]
 
 # Seconds between two looks when no event comes.
 _HEARTBEAT = 0.5
-
-
-def select(catalog: Catalog, selection: Selection) -> list[JobRow]:
-    """The jobs that a selection means, by id."""
-    rows = catalog.all() if selection.ids is None else catalog.some(selection.ids)
-    test = parse_filter(selection.filter)
-    return [row for row in rows if test(row)]
 
 
 class Feed:
@@ -83,7 +76,7 @@ class JobManager:
 
     async def select(self, *words: str) -> list[JobRow]:
         """The jobs that ids, ranges and filter terms mean; raises FilterError."""
-        return await self._call(select, self.catalog, parse_selection(words))
+        return await self._call(self.catalog.pick, parse_selection(words))
 
     async def detail(self, job: int) -> Detail | None:
         """One job in full, or None if there is no such job."""

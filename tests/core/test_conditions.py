@@ -22,7 +22,7 @@ from jobtui.core.conditions import (
 from jobtui.core.job import JobSpec
 
 NOW = 1_000.0
-quick = settings(max_examples=200, deadline=None)
+quick = settings(max_examples=100, deadline=None)
 
 leaves: st.SearchStrategy[Condition] = st.one_of(
     st.builds(AfterJob, id=st.integers(1, 5), ending=st.sampled_from(["ok", "fail", "any"])),

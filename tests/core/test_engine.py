@@ -422,3 +422,19 @@ def test_a_reused_pid_is_never_touched(manager: BlockingJobManager, until: Until
     manager.start_engine()
     row = manager.wait([job], timeout=20)[0]
     assert (row.state, row.reason) == ("cancelled", "person")
+
+
+def test_a_retry_that_has_not_begun_can_be_taken_back(manager: BlockingJobManager, tmp_path: Path) -> None:
+    job = manager.submit(sh(f"echo x >> {tmp_path}/ran; false"))[0]
+    manager.wait([job], timeout=20)
+    manager.configure({"autostart": False})
+    manager.stop_engine()
+    assert manager.retry([job])[0].done
+    assert one(manager, job).state == "queued"
+    assert manager.cancel([job])[0].done
+    manager.start_engine()
+    manager.wait([job], timeout=20)
+    assert (one(manager, job).state, one(manager, job).attempt) == ("failed", 1)
+    manager.retry([job])
+    assert manager.wait([job], timeout=20)[0].attempt == 2, "and asked for again it runs"
+    assert (tmp_path / "ran").read_text() == "x\nx\n"

@@ -29,7 +29,7 @@ from jobtui.core.journal import Change
 from jobtui.core.verdict import Facts, Observation, is_held, judge, summarize
 
 MINE, OTHER = "jtmine", "jtother"
-quick = settings(max_examples=100, deadline=None)
+quick = settings(max_examples=60, deadline=None)
 
 attempts = st.integers(1, 3)
 tags = st.sampled_from([MINE, MINE, OTHER])
