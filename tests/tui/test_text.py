@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jobtui.tui.text import TerminalFilter, fit, plain, width
 
-quick = settings(max_examples=300, deadline=None)
+quick = settings(max_examples=150, deadline=None)
 
 COLOURS = [b"\x1b[m", b"\x1b[0m", b"\x1b[1;31m", b"\x1b[38;5;200m", b"\x1b[38:2::1:2:3m"]
 TEXT = [
@@ -152,9 +152,6 @@ def test_whatever_comes_in_whatever_pieces_no_escape_but_colour_gets_out(data: b
 c1 = st.lists(st.sampled_from([b"\xc2", b"\x9b", b"\x9d", b"\x1b", b"\x00", b"2J", b"x"]), max_size=12).map(b"".join)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a C1 control is made by a cut between its two bytes, or by what is dropped inside it"
-)
 @quick
 @given(c1, st.lists(st.integers(0, 100), max_size=6))
 @example(b"\xc2\x9b2J", [1])
@@ -165,9 +162,6 @@ def test_whatever_comes_in_whatever_pieces_no_c1_control_gets_out(data: bytes, c
     assert not re.search("[\x80-\x9f]", out), out
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a lone byte 0x80-0x9f gets through: a terminal that is not set to UTF-8 obeys it"
-)
 @pytest.mark.parametrize("data", [b"a\x9b2Jb", b"a\x9d0;evil\x9cb", b"\x90q\x9c", b"\xff\x9b2J"])
 def test_a_lone_byte_that_is_a_control_to_an_8_bit_terminal_is_dropped(data: bytes) -> None:
     out = feed(data)
@@ -246,10 +240,7 @@ def test_the_width_of_text_is_what_a_terminal_needs(text: str, columns: int) -> 
     assert width(text) == columns
 
 
-@pytest.mark.parametrize(("text", "columns"), [("ที่", 1), ("हिन्दू", 3), ("บ้านที่อยู่", 8)])
-@pytest.mark.xfail(
-    strict=True, reason="marks of combining class 0 (category Mn) are counted: Thai and Hindi columns shift"
-)
+@pytest.mark.parametrize(("text", "columns"), [("ที่", 1), ("บ้านที่อยู่", 6), ("مَرْحَبًا", 5)])
 def test_marks_above_and_below_letters_need_no_column(text: str, columns: int) -> None:
     assert width(text) == columns
 
