@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +17,8 @@ from .index import Indexed, IndexReader, IndexUnusableError
 from .job import ENDED, IN_FLIGHT, JobRow, Reason, State
 from .journal import Change, JournalReader
 from .lease import Lease, is_held, read_lease
-from .verdict import Facts, Observation, Verdict, judge, summarize
+from .settings import SettingsError, default_retries, read_settings
+from .verdict import Facts, Observation, Verdict, judge, summarize, will_retry
 from .workdir import INDEX, JOURNAL, WorkDir
 
 # Seconds between two looks at the jobs that have not ended, while no engine drives.
@@ -140,6 +142,8 @@ class Catalog:
         verdict = judge(facts)
         if verdict.state in IN_FLIGHT and not driven:
             verdict = judge(facts, _look(facts))
+        if verdict.state is State.FAILED and will_retry(facts, verdict, self._default_retries(facts)):
+            verdict = Verdict(State.QUEUED, detail=f"attempt {facts.attempt + 1} follows")
         if verdict.state is State.CREATED and facts.spec is not None:
             outlook = evaluate(facts.spec.after, self._end_of, time.time())
             waits = outlook.answer != "holds"
@@ -147,6 +151,13 @@ class Catalog:
                 State.CREATED if waits else State.QUEUED, detail=f"waits for {outlook.why}" if waits else ""
             )
         return summarize(job, self.workdir.path, facts, verdict)
+
+    def _default_retries(self, facts: Facts) -> int:
+        if facts.settled or facts.spec is None or facts.spec.retry.limit is not None:
+            return 0
+        with contextlib.suppress(SettingsError, OSError):
+            return default_retries(read_settings(self.workdir))
+        return 0
 
     def _end_of(self, job: int) -> JobEnd:
         facts = self._facts(job)
@@ -222,8 +233,9 @@ class Follower:
         """The changes since the last call. Raises FileNotFoundError when the work directory is gone."""
         changes = self._journal.read()
         if changes is None:
-            known, active = self._known, set(self._active)
+            known, told, active = self._known, self._active, set(self._active)
             rows = self._read()
+            self._active = told
             # What ended in between may be too old an end for the list, but it is news to our client.
             rows += self._catalog.some(active - {row.id for row in rows})
             changes = [Change(row=row) for row in rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
@@ -27,15 +28,24 @@ _TEXT: dict[str, Callable[[JobRow], str]] = {
     "host": lambda row: row.host or "",
     "jid": lambda row: row.jid or "",
 }
+
+
+def _number(text: str) -> float:
+    if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text):
+        raise ValueError(f"'{text}' is not a number")
+    return float(text)
+
+
 _NUMBER: dict[str, tuple[Callable[[JobRow], float | None], Callable[[str], float]]] = {
-    "exit": (lambda row: row.exit_code, float),
-    "signal": (lambda row: row.signal, float),
-    "attempt": (lambda row: row.attempt, float),
-    "priority": (lambda row: row.priority, float),
-    "cpus": (lambda row: row.cpus, float),
-    "gpus": (lambda row: row.gpus, float),
-    "array": (lambda row: row.array, float),
-    "index": (lambda row: row.array_index, float),
+    "id": (lambda row: row.id, _number),
+    "exit": (lambda row: row.exit_code, _number),
+    "signal": (lambda row: row.signal, _number),
+    "attempt": (lambda row: row.attempt, _number),
+    "priority": (lambda row: row.priority, _number),
+    "cpus": (lambda row: row.cpus, _number),
+    "gpus": (lambda row: row.gpus, _number),
+    "array": (lambda row: row.array, _number),
+    "index": (lambda row: row.array_index, _number),
     "elapsed": (lambda row: row.elapsed, parse_duration),
     "memory": (lambda row: row.memory, parse_size),
 }
@@ -47,7 +57,7 @@ _GROUPS = {
     "waiting": frozenset({State.CREATED, State.QUEUED, State.HELD}),
 }
 
-KEYS = ("state", "id", "tag", *_TEXT, *_NUMBER)
+KEYS = ("state", "id", "tag", *_TEXT, *(key for key in _NUMBER if key != "id"))
 
 
 class FilterError(ValueError):
@@ -68,7 +78,10 @@ def _all(tests: Sequence[Test]) -> Test:
 
 def _words(text: str) -> list[str]:
     """Split at blanks; quotes keep blanks in a value."""
-    found = [match[0] for match in re.finditer(r"""(?:[^\s"']|"[^"]*"|'[^']*')+""", text)]
+    pattern = r"""(?:[^\s"']|"[^"]*"|'[^']*')+"""
+    found = [match[0] for match in re.finditer(pattern, text)]
+    if re.sub(pattern, "", text).strip():
+        raise FilterError(f"a quote is not closed in: {text}")
     return [re.sub(r""""([^"]*)"|'([^']*)'""", lambda m: m[1] if m[1] is not None else m[2], word) for word in found]
 
 
@@ -94,14 +107,16 @@ def _key_test(key: str, op: str, value: str) -> Test:
     if op == "!=":
         positive = _key_test(key, ":", value)
         return lambda row: not positive(row)
-    if key == "id":
+    if key == "id" and op not in _COMPARE:
         chosen = set(parse_ids(value))
+        _refuse(op == "~", key, op)
         return lambda row: row.id in chosen
-    if key == "state":
-        states = _states(value)
-        return lambda row: row.state in states
     if key in _NUMBER:
         return _number_test(key, op, value)
+    if key == "state":
+        states = _states(value)
+        _refuse(op not in ":=", key, op)
+        return lambda row: row.state in states
     if op in _COMPARE:
         raise FilterError(f"'{key}' is text: use {key}:word or {key}~part")
     if key == "tag":
@@ -114,6 +129,11 @@ def _key_test(key: str, op: str, value: str) -> Test:
         return _matches(get, value)
     alternatives = value.split(",")
     return lambda row: get(row) in alternatives
+
+
+def _refuse(wrong: bool, key: str, op: str) -> None:
+    if wrong:
+        raise FilterError(f"'{op}' means nothing for {key}; write {key}:value")
 
 
 def _matches(get: Callable[[JobRow], str], pattern: str) -> Test:
@@ -139,6 +159,7 @@ def _states(value: str) -> frozenset[State]:
 
 def _number_test(key: str, op: str, value: str) -> Test:
     get, parse = _NUMBER[key]
+    _refuse(op == "~", key, op)
     try:
         if op in _COMPARE:
             bound, compare = parse(value), _COMPARE[op]
@@ -187,7 +208,7 @@ def parse_selection(words: Iterable[str]) -> Selection:
 
 
 def _quoted(word: str) -> str:
-    return word if not re.search(r"\s", word) else f'"{word}"'
+    return word if not re.search(r"[\s\"']", word) else shlex.quote(word)
 
 
 def id_ranges(jobs: Iterable[int]) -> str:

@@ -24,6 +24,10 @@ PRAGMA user_version = {_SCHEMA_VERSION};
 """
 
 
+# What reading a damaged file raises: sqlite3 decodes names and messages, msgspec the rows.
+_DAMAGE = (sqlite3.Error, msgspec.MsgspecError, ValueError, TypeError)
+
+
 class IndexUnusableError(Exception):
     """The index is missing, damaged or of another version; the folders must be read instead."""
 
@@ -56,7 +60,7 @@ class IndexReader:
             shared = os.path.exists(path + "-wal") and os.access(path, os.W_OK)
             self._db = _connect(path, "mode=rw" if shared else "immutable=1")
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        except sqlite3.Error as error:
+        except _DAMAGE as error:
             raise IndexUnusableError(str(error)) from error
         if version != _SCHEMA_VERSION:
             self._db.close()
@@ -75,7 +79,7 @@ class IndexReader:
         try:
             found = self._db.execute(f"SELECT mtime, row FROM job {where}", values).fetchall()  # noqa: S608
             return [Indexed(decoder.decode(row), mtime) for mtime, row in found]
-        except (sqlite3.Error, msgspec.MsgspecError) as error:
+        except _DAMAGE as error:
             raise IndexUnusableError(str(error)) from error
 
     def all(self) -> list[Indexed]:
@@ -103,7 +107,7 @@ class IndexReader:
         """The ids of all rows."""
         try:
             return {row[0] for row in self._db.execute("SELECT id FROM job")}
-        except sqlite3.Error as error:
+        except _DAMAGE as error:
             raise IndexUnusableError(str(error)) from error
 
 
@@ -123,7 +127,7 @@ class IndexWriter:
 
     def _open(self) -> tuple[sqlite3.Connection, bool]:
         """The connection, and whether the index is empty, so that it must be filled from the folders."""
-        for _ in range(2):
+        for last in (False, True):
             fresh = not os.path.exists(self._path)
             db = _connect(self._path, "mode=rwc")
             try:
@@ -137,11 +141,10 @@ class IndexWriter:
                 if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                     raise sqlite3.DatabaseError("damaged")
                 return db, fresh
-            except sqlite3.OperationalError:
+            except _DAMAGE as error:
                 db.close()
-                raise
-            except sqlite3.DatabaseError:
-                db.close()
+                if last:
+                    raise sqlite3.DatabaseError(f"cannot make {self._path}: {error}") from error
                 self._discard()
         raise sqlite3.DatabaseError(f"cannot make {self._path}")
 
@@ -170,15 +173,18 @@ class IndexWriter:
 
     def known(self) -> dict[int, tuple[bool, int]]:
         """id -> (has it ended, folder's mtime when the row was made)."""
-        rows = self._db.execute("SELECT id, ended IS NOT NULL, mtime FROM job")
-        return {job: (bool(ended), mtime) for job, ended, mtime in rows}
+        try:
+            rows = self._db.execute("SELECT id, ended IS NOT NULL, mtime FROM job")
+            return {job: (bool(ended), mtime) for job, ended, mtime in rows}
+        except (ValueError, TypeError) as error:
+            raise sqlite3.DatabaseError(str(error)) from error
 
     def get(self, job: int) -> JobRow | None:
         """One row, if it is there and readable."""
-        found = self._db.execute("SELECT row FROM job WHERE id = ?", (job,)).fetchone()
         try:
+            found = self._db.execute("SELECT row FROM job WHERE id = ?", (job,)).fetchone()
             return None if found is None else msgspec.json.decode(found[0], type=JobRow)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, ValueError, TypeError):
             return None
 
     def write(self, rows: Iterable[Indexed], removed: Iterable[int]) -> None:

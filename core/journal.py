@@ -11,6 +11,9 @@ from .job import JobRow
 
 # A journal that grew past this many bytes is begun anew; clients notice and read the index once.
 _FULL = 16 * 2**20
+# The first line, which no other journal has.
+_FIRST_BYTES = 29
+_NONE = (0, b"")
 
 
 class Change(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -39,9 +42,10 @@ class JournalWriter:
         self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         status = os.fstat(self._fd)
         self._inode, self._size = status.st_ino, status.st_size
+        # A new journal is told from an old one by its first line: its inode may have been the old one's.
         # A line cut short by a full disk or a kill must not swallow the next one.
-        if self._size:
-            os.write(self._fd, b"\n")
+        first = b"\n" if self._size else b'{"begun":"%s"}\n' % os.urandom(8).hex().encode()
+        self._size += os.write(self._fd, first)
 
     def append(self, rows: list[JobRow], removed: list[int]) -> None:
         """Write the changes in one piece. Raises OSError."""
@@ -69,23 +73,28 @@ class JournalReader:
     def __init__(self, path: str) -> None:
         """Start at the present end of the journal at ``path``."""
         self._path = path
-        self._inode, self._offset = self._end()
+        self._which, self._offset = self._end()
 
-    def _end(self) -> tuple[int, int]:
+    def _end(self) -> tuple[tuple[int, bytes], int]:
+        """Which journal there is (inode and first bytes), and its size."""
         try:
-            status = os.stat(self._path)
+            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            return 0, 0
-        return status.st_ino, status.st_size
+            return _NONE, 0
+        try:
+            status = os.fstat(fd)
+            return (status.st_ino, os.pread(fd, _FIRST_BYTES, 0)), status.st_size
+        finally:
+            os.close(fd)
 
     def read(self) -> list[Change] | None:
         """The changes since the last call, oldest first; None: it was begun anew, so read everything once."""
-        inode, size = self._end()
-        if not self._inode:
+        which, size = self._end()
+        if self._which == _NONE:
             # There was none when we began: all of it is news.
-            self._inode = inode
-        if inode != self._inode or size < self._offset:
-            self._inode, self._offset = inode, size
+            self._which = which
+        if which != self._which or size < self._offset:
+            self._which, self._offset = which, size
             return None
         if size == self._offset:
             return []
@@ -99,7 +108,9 @@ class JournalReader:
             if not line.strip():
                 continue
             try:
-                changes.append(msgspec.json.decode(line, type=Change))
-            except msgspec.MsgspecError:
+                change = msgspec.json.decode(line, type=Change)
+            except (msgspec.MsgspecError, ValueError):
                 return None
+            if change.row is not None or change.removed is not None:
+                changes.append(change)
         return changes

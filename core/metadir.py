@@ -7,12 +7,13 @@ import fcntl
 import json
 import os
 import stat
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 import msgspec
 
 from .job import (
+    ENDED,
     Accepted,
     Begin,
     End,
@@ -114,12 +115,20 @@ def record_answer(metadir: str, accepted: Accepted) -> None:
 
     Creating a file is the dearest thing that the engine does for a job: this needs none.
     """
-    fd = os.open(f"{metadir}/{SUBMITTING}", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(fd, encode(accepted))
-    finally:
-        os.close(fd)
-    os.rename(f"{metadir}/{SUBMITTING}", f"{metadir}/{JID}")
+    sent, answered = f"{metadir}/{SUBMITTING}", f"{metadir}/{JID}"
+    got = _read(sent) or _read(answered) or (b"", 0.0)
+    if os.path.exists(sent) and got[0].count(b"\n") == 1 and got[0].endswith(b"\n"):
+        fd = os.open(sent, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            os.write(fd, encode(accepted))
+        finally:
+            os.close(fd)
+        os.rename(sent, answered)
+        return
+    # An earlier answer was cut short by a full disk or a kill.
+    write_atomic(answered, got[0].split(b"\n")[0] + b"\n" + encode(accepted))
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(sent)
 
 
 def write_status(metadir: str, word: str) -> None:
@@ -212,6 +221,7 @@ def read_facts(metadir: str, spec: JobSpec | None = None) -> Facts:
         end=end,
         engine_end=reader.fact(END, EngineEnd) if END in names else None,
         progress=_read_progress(metadir) if PROGRESS in names else None,
+        settled=STATUS in names and _is_settled(metadir),
         damaged=tuple(reader.damaged),
     )
 
@@ -230,6 +240,11 @@ def _read_begin(reader: _Reader) -> tuple[Begin | None, End | None]:
         end = msgspec.structs.replace(end, at=at)
         at -= max(0.0, end.uptime - begin.uptime)
     return msgspec.structs.replace(begin, at=at), end
+
+
+def _is_settled(metadir: str) -> bool:
+    got = _read(f"{metadir}/{STATUS}")
+    return got is not None and got[0].strip().decode("ascii", "replace") in ENDED
 
 
 def _read_sent(reader: _Reader, name: str) -> tuple[Submitting | None, Accepted | None]:
@@ -269,17 +284,24 @@ def attempts(metadir: str) -> list[int]:
     """The numbers of the earlier attempts whose files are kept, in order."""
     try:
         names = os.listdir(f"{metadir}/{RETRY}")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(int(name) for name in names if name.isdigit())
+    return sorted(_numbers(names))
 
 
 def _attempt(metadir: str) -> tuple[int, bool]:
     """The number of the current attempt, and whether the move to it is still under way."""
-    names = os.listdir(f"{metadir}/{RETRY}")
-    done = max((int(name) for name in names if name.isdigit()), default=0)
-    moving = [int(name.removesuffix(_MOVING)) for name in names if name.endswith(_MOVING)]
-    return max([done, *moving]) + 1, bool(moving)
+    try:
+        names = os.listdir(f"{metadir}/{RETRY}")
+    except NotADirectoryError:
+        return 1, False
+    moving = _numbers(name.removesuffix(_MOVING) for name in names if name.endswith(_MOVING))
+    return max([0, *_numbers(names), *moving]) + 1, bool(moving)
+
+
+def _numbers(names: Iterable[str]) -> list[int]:
+    """The names that are numbers of attempts; whatever else somebody put there is left alone."""
+    return [int(name) for name in names if name.isascii() and name.isdigit()]
 
 
 def open_attempt(metadir: str, ended: int) -> None:

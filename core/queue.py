@@ -6,6 +6,7 @@ import heapq
 
 from .job import Resources
 from .settings import Budget
+from .units import size
 
 # A job that does not fit is passed by smaller ones for at most this long, in seconds; then the engine waits for it.
 PATIENCE = 60.0
@@ -56,22 +57,35 @@ class InUse:
         """Why a job with these needs cannot start now, in words; "" if it can."""
         counted = (
             ("cpus", need.cpus, self.cpus, budget.cpus),
-            ("bytes of memory", need.memory or 0, self.memory, budget.memory),
+            ("memory", need.memory or 0, self.memory, budget.memory),
             ("gpus", need.gpus, len(self.gpus), budget.gpus),
         )
         for name, wanted, _, limit in counted:
             if wanted > limit:
-                return f"{wanted} {name}, but the engine's budget is {limit}"
+                return f"{_said(wanted, name)}, but the engine's budget is {_amount(limit, name)}"
         if len(self._jobs) >= budget.slots:
             return f"a free slot ({budget.slots} in use)"
         for name, wanted, used, limit in counted:
             if wanted and used + wanted > limit:
-                return f"{wanted} {name} ({max(0, limit - used)} of {limit} free)"
+                free = _amount(max(0, limit - used), name)
+                return f"{_said(wanted, name)} ({free} of {_amount(limit, name)} free)"
         return ""
 
     def free_gpus(self, count: int, budget: Budget) -> tuple[int, ...]:
         """The numbers of ``count`` devices that nobody uses."""
         return tuple(number for number in range(budget.gpus) if number not in self.gpus)[:count]
+
+
+def _said(amount: int, name: str) -> str:
+    return f"{_amount(amount, name)} of memory" if name == "memory" else f"{amount} {name}"
+
+
+def _amount(amount: int, name: str) -> str:
+    return size(amount) if name == "memory" else str(amount)
+
+
+def _never_fits(need: Resources, budget: Budget) -> bool:
+    return need.cpus > budget.cpus or (need.memory or 0) > budget.memory or need.gpus > budget.gpus
 
 
 class ReadyQueue:
@@ -116,6 +130,9 @@ class ReadyQueue:
             if known is None or -entry[0] != known[0]:
                 continue
             job, need = entry[1], known[1]
+            if _never_fits(need, budget):
+                # Out of the way, until a change of the budget makes the engine add it anew.
+                continue
             if used.lacking(need, budget):
                 passed.append(entry)
                 if len(passed) == 1 and not self._may_pass(job, now):

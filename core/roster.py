@@ -17,8 +17,8 @@ from .conditions import JobEnd, evaluate, jobs_in
 from .job import ENDED, IN_FLIGHT, Asked, EngineEnd, Intent, JobSpec, Reason, State
 from .publisher import Publisher
 from .queue import InUse, ReadyQueue
-from .settings import Settings, budget
-from .verdict import Facts, Verdict, judge, judge_attempt, retry_asked, summarize
+from .settings import Settings, budget, default_retries
+from .verdict import Facts, Verdict, judge, judge_attempt, retry_asked, summarize, will_retry
 from .workdir import WorkDir
 
 _log = logging.getLogger("jobtui.engine")
@@ -238,7 +238,7 @@ class Roster:
         return "ok" if row.state is State.FINISHED else "fail"
 
     def _end(self, job: int, facts: Facts, verdict: Verdict) -> None:
-        if self._retries(facts, verdict):
+        if will_retry(facts, verdict, default_retries(self.settings)):
             fresh = self._next_attempt(job, facts, facts.attempt)
             self.use.discard(job)
             self.apply(job, fresh, judge(fresh))
@@ -258,14 +258,6 @@ class Roster:
             self.left_behind.append(facts)
         if news and verdict.state is State.FAILED and self.settings.on_error == "halt":
             self._halt(job)
-
-    def _retries(self, facts: Facts, verdict: Verdict) -> bool:
-        if verdict.state is not State.FAILED or facts.spec is None:
-            return False
-        retry = facts.spec.retry
-        by_default = self.settings.retries if self.settings.on_error == "retry" else 0
-        limit = by_default if retry.limit is None else retry.limit
-        return facts.attempt <= limit and retry.covers(verdict.reason, verdict.exit_code)
 
     def _halt(self, failed: int) -> None:
         """Cancel everything else after a failure."""

@@ -45,6 +45,11 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
                 raise ValueError(f"{name} must be at least {bound}")
 
 
+def default_retries(settings: Settings) -> int:
+    """How often a failed job that does not say itself is tried again."""
+    return settings.retries if settings.on_error == "retry" else 0
+
+
 class Budget(msgspec.Struct, frozen=True):
     """How much may be in use at once, in jobs, cores, bytes and devices."""
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _BYTES = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+_LAST_TIME = 253_000_000_000.0  # in the year 9987
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 
 
@@ -16,15 +17,17 @@ def parse_duration(text: str) -> float:
     lower = text.strip().lower()
     if ":" in lower:
         parts = lower.split(":")
-        if len(parts) > 3 or not all(part.isdigit() for part in parts):
+        if len(parts) > 3 or not all(part.isascii() and part.isdigit() for part in parts):
             raise wrong
         seconds = 0.0
         for part in parts:
             seconds = seconds * 60 + int(part)
         return seconds
     position, total = 0, 0.0
-    for match in _PART.finditer(lower):
-        if lower[position : match.start()].strip() or match[2] not in _SECONDS:
+    parts = list(_PART.finditer(lower))
+    for match in parts:
+        unit_missing = not match[2] and len(parts) > 1
+        if lower[position : match.start()].strip() or match[2] not in _SECONDS or unit_missing:
             raise wrong
         total += float(match[1]) * _SECONDS[match[2]]
         position = match.end()
@@ -48,8 +51,12 @@ def parse_time(text: str, now: float) -> float:
     """
     plain = text.strip()
     if plain.startswith(("+", "now+")):
-        return now + parse_duration(plain.removeprefix("now").removeprefix("+"))
-    here = datetime.fromtimestamp(now).astimezone()
+        then = now + parse_duration(plain.removeprefix("now").removeprefix("+"))
+        if then > _LAST_TIME:
+            raise ValueError(f"'{text}' is beyond the calendar")
+        return then
+    # Without a zone: what the clock on the wall will show, on either side of a change to summer time.
+    here = datetime.fromtimestamp(now)
     clock = re.fullmatch(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", plain)
     try:
         if clock is not None:

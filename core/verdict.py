@@ -30,7 +30,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Everything on disk about one job. ``spec`` is None where ``job.json`` cannot be read.
 
     ``claimed``: ``job.begin`` exists, be it still empty. ``moving``: the files of the last attempt are being
-    moved away for the next. ``damaged`` names the files whose content makes no sense. ``progress`` is 0 to 1.
+    moved away for the next. ``settled``: an engine has published how this
+    attempt ended. ``damaged`` names the files whose content makes no sense. ``progress`` is 0 to 1.
     """
 
     spec: JobSpec | None
@@ -44,6 +45,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     engine_end: EngineEnd | None = None
     moving: bool = False
     damaged: tuple[str, ...] = ()
+    settled: bool = False
     progress: float | None = None
 
 
@@ -93,8 +95,7 @@ def judge_attempt(facts: Facts, observation: Observation | None = None) -> Verdi
     if now.end is not None:
         return _ended(now.end, now)
     if now.engine_end is not None:
-        end = now.engine_end
-        return Verdict(end.state, end.reason, end.detail, end.exit_code, _signal_in(end.exit_code), end.at)
+        return _ended_by_engine(now.engine_end)
     if now.submitting is None and now.accepted is None and not now.claimed:
         return _waiting(facts.spec, now)
     return _in_flight(now, observation)
@@ -159,6 +160,25 @@ def _in_flight(facts: Facts, observation: Observation | None) -> Verdict:
         seen = {"pending": State.SUBMITTED, "running": State.RUNNING, "suspended": State.SUSPENDED}
         return Verdict(seen[observation.presence], detail=observation.detail)
     return Verdict(State.RUNNING if facts.claimed else State.SUBMITTED)
+
+
+def _ended_by_engine(end: EngineEnd) -> Verdict:
+    """What the engine recorded, unless that contradicts itself."""
+    if end.state not in ENDED or (end.state is State.FINISHED and end.exit_code != 0):
+        return Verdict(State.UNKNOWN, Reason.DAMAGED, "job.end makes no sense", end.exit_code, ended=end.at)
+    return Verdict(end.state, end.reason, end.detail, end.exit_code, _signal_in(end.exit_code), end.at)
+
+
+def will_retry(facts: Facts, verdict: Verdict, default_limit: int) -> bool:
+    """Whether an attempt that ended like this is tried again by itself.
+
+    ``default_limit``: how often, for a job that does not say. A verdict that an engine has published stands.
+    """
+    if verdict.state is not State.FAILED or facts.spec is None or facts.settled:
+        return False
+    retry = facts.spec.retry
+    limit = default_limit if retry.limit is None else retry.limit
+    return facts.attempt <= limit and retry.covers(verdict.reason, verdict.exit_code)
 
 
 def _gone(facts: Facts, seen: Observation) -> Verdict:
@@ -251,10 +271,10 @@ def summarize(job: int, workdir: str, facts: Facts, verdict: Verdict) -> JobRow:
         id=job,
         name=_shown(spec.title()),
         state=verdict.state,
-        reason=None if verdict.reason is None else str(verdict.reason),
+        reason=None if verdict.reason is None else _shown(str(verdict.reason)),
         detail=_shown(verdict.detail),
         backend=spec.backend,
-        jid=accepted.jid if accepted is not None else None,
+        jid=_shown(accepted.jid) if accepted is not None else None,
         workdir=_shown(workdir),
         metadir=_shown(f"{workdir}/{job}"),
         command=_shown(spec.command_line()),
@@ -272,7 +292,7 @@ def summarize(job: int, workdir: str, facts: Facts, verdict: Verdict) -> JobRow:
         cpus=spec.resources.cpus,
         memory=spec.resources.memory,
         gpus=spec.resources.gpus,
-        host=begin.host if begin is not None else None,
+        host=_shown(begin.host) if begin is not None else None,
         array=array.array if array is not None else None,
         array_index=array.index if array is not None else None,
         resubmitted_from=spec.resubmitted_from,

@@ -33,7 +33,17 @@ _COMMANDS = {
 }
 
 
+class _ReaderGoneError(Exception):
+    """Nobody reads our output any more. No OSError: click would take that for a failure of its own."""
+
+
 class _Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
@@ -126,12 +136,15 @@ def _words_of(error: Exception) -> tuple[str, int] | None:
         errno.ESTALE,
         errno.EIO,
     ):
-        return f"{error.filename or 'the work directory'}: {error.strerror}", 1
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror), 1
     return None
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 could not be done, 2 wrong usage."""
+    # Closed by whoever started us: then there is nobody to print for.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     try:
         result: Any = cli.main(args=arguments, prog_name="jobtui", standalone_mode=False)
         sys.stdout.flush()
@@ -148,7 +161,7 @@ def main(arguments: list[str] | None = None) -> int:
             hint = f" (see {error.ctx.command_path} --help)"
         click.echo(f"jobtui: {error.format_message()}{hint}", err=True)
         return 2
-    except BrokenPipeError:
+    except (BrokenPipeError, _ReaderGoneError):
         # The reader of our output went away (ls | head): not an error, and nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -11,7 +11,7 @@ import msgspec
 
 from ..core.blocking import BlockingJobManager
 from ..core.settings import Settings, budget
-from ..core.units import duration, parse_size, size
+from ..core.units import duration, parse_duration, parse_size, size
 from ..core.workdir import LOG, WorkDir
 from .common import existing, print_json, workdir_option
 from .text import plain
@@ -81,15 +81,19 @@ _INTEGERS = ("slots", "cpus", "gpus", "retries", "submission_batch")
 def _value(name: str, text: str) -> Any:
     if text == "default":
         return None
+    if name in _INTEGERS:
+        if not (text.isascii() and text.isdigit()):
+            raise click.UsageError(f"{name}: '{text}' is not a whole number")
+        return int(text)
     try:
-        if name in _INTEGERS:
-            return int(text)
         if name == "memory":
             return parse_size(text)
         if name == "linger":
-            return float(text)
+            return parse_duration(text)
     except ValueError as error:
         raise click.UsageError(f"{name}: {error}") from error
+    if name == "on_error" and text not in ("ignore", "retry", "halt"):
+        raise click.UsageError("on_error is ignore, retry or halt")
     if name == "autostart":
         words = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
         if text.lower() not in words:

@@ -50,6 +50,8 @@ def _resolve(context: click.Context, _parameter: click.Parameter, value: str | N
 def default_workdir(value: str | None) -> WorkDir:
     """The work directory that is meant where ``value`` was given (None: nothing)."""
     if value or (value := os.environ.get("JOBTUI_WORKDIR")):
+        if os.path.exists(value) and not os.path.isdir(value):
+            fail(f"{value} is not a directory")
         return WorkDir(value)
     if os.path.isdir(".jobtui"):
         return WorkDir(".jobtui")
@@ -100,7 +102,14 @@ def print_json(value: object) -> None:
     """Print a value as JSON for programs."""
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    try:
+        text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    except UnicodeEncodeError:
+        # Bytes that are no text, in an argument or a path, stand as escapes.
+        import json
+
+        text = json.dumps(msgspec.to_builtins(value), indent=2)
+    click.echo(text)
 
 
 def colours() -> bool:
@@ -129,14 +138,15 @@ def print_table(
         for i, limit in ((1, 28), (len(widths) - 1, max(10, screen - sum(widths[:-1]) - 2 * (len(widths) - 1)))):
             widths[i] = min(widths[i], limit)
     bold, dim = ("\x1b[1m", "\x1b[0m") if colours() else ("", "")
-    lines = [bold + _line(titles, widths, right) + dim]
+    lines = [bold + "  ".join(_parts(titles, widths, right)).rstrip() + dim]
     for number, row in enumerate(cells):
-        line = _line(row, widths, right)
+        parts = _parts(row, widths, right)
         state = states[number] if states else None
         colour = state_colour(state) if state is not None and colours() else ""
         if state is not None and colour:
-            line = line.replace(str(state), f"\x1b[{colour}m{state}\x1b[0m", 1)
-        lines.append(line)
+            column = titles.index("STATE")
+            parts[column] = parts[column].replace(str(state), f"\x1b[{colour}m{state}\x1b[0m", 1)
+        lines.append("  ".join(parts).rstrip())
     click.echo("\n".join(lines))
 
 
@@ -146,12 +156,11 @@ def _terminal_width() -> int:
     return shutil.get_terminal_size().columns
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    parts = [
+def _parts(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> list[str]:
+    return [
         " " * (columns - width(cell)) + cell if flush and width(cell) <= columns else fit(cell, columns)
         for cell, columns, flush in zip(cells, widths, right, strict=True)
     ]
-    return "  ".join(parts).rstrip()
 
 
 def undriven_note(manager: BlockingJobManager, rows: Iterable[JobRow]) -> None:
