@@ -93,8 +93,10 @@ class JournalReader:
         if self._which == _NONE:
             # There was none when we began: all of it is news.
             self._which = which
-        if which != self._which or size < self._offset:
-            self._which, self._offset = which, size
+        same = which[0] == self._which[0] and which[1].startswith(self._which[1])
+        self._which = which
+        if not same or size < self._offset:
+            self._offset = size
             return None
         if size == self._offset:
             return []

@@ -256,7 +256,6 @@ def test_a_job_in_full_tells_of_its_earlier_attempts(place: WorkDir, catalog: Ca
     assert sorted(os.listdir(first.folder)) == ["job.begin", "job.jid", "job.rc"]
 
 
-@pytest.mark.xfail(strict=True, reason="between job.rc and the engine's next attempt clients, wait too, say 'failed'")
 def test_a_failed_attempt_that_will_be_tried_again_is_not_the_end(place: WorkDir, catalog: Catalog) -> None:
     place.add([spec(retry=Retry(limit=2)), spec(retry=Retry(limit=2, on=("timeout",)))])
     for job in (1, 2):
@@ -371,7 +370,6 @@ def test_a_follower_starts_anew_when_the_journal_is_replaced(
     assert told(follower.poll()) == {3: "queued"}
 
 
-@pytest.mark.xfail(strict=True, reason="starting anew overwrites what was told, so active rows count as repeats")
 def test_a_follower_that_starts_anew_tells_of_jobs_that_are_still_active(
     place: WorkDir, catalog: Catalog, journal: JournalWriter, tmp_path: Path
 ) -> None:

@@ -203,7 +203,6 @@ def test_a_recorded_exit_0_is_a_finish_whatever_else_is_said(found: Facts, seen:
     ("state", "code"),
     [(State.FINISHED, None), (State.FINISHED, 3), (State.RUNNING, None), (State.QUEUED, 0)],
 )
-@pytest.mark.xfail(strict=True, reason="judge believes any state in job.end: finished with code 3, even 'running'")
 def test_an_end_that_contradicts_itself_is_neither_a_finish_nor_a_running_job(state: State, code: int | None) -> None:
     end = EngineEnd(attempt=1, state=state, reason=None, detail="", at=5.0, exit_code=code)
     verdict = judge(Facts(spec=JobSpec(command=("a",), tag=MINE), claimed=True, engine_end=end))
