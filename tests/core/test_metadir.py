@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -348,29 +349,31 @@ def test_a_megabyte_of_arguments_survives(folder: Path) -> None:
 # -- whole files or none
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def little_room() -> Iterator[None]:
-    """The kernel lets this process write files of 1,000 bytes at most."""
+    """The kernel lets this process write files of 1,000 bytes at most, pytest's own output included: for calls only."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    signal.signal(signal.SIGXFSZ, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
 
 
 @pytest.mark.parametrize("size", [1_001, 5_000])
-def test_a_write_without_room_leaves_the_old_content_and_no_rest(folder: Path, little_room: None, size: int) -> None:
+def test_a_write_without_room_leaves_the_old_content_and_no_rest(folder: Path, size: int) -> None:
     path = folder / "job.intent"
     write_atomic(str(path), b"old\n")
-    with pytest.raises(OSError):
+    with little_room(), pytest.raises(OSError):
         write_atomic(str(path), b"x" * size)
     assert path.read_bytes() == b"old\n"
     assert names(folder) == {"job.intent"}
 
 
-def test_a_new_file_without_room_is_not_left_behind(folder: Path, little_room: None) -> None:
-    with pytest.raises(OSError):
+def test_a_new_file_without_room_is_not_left_behind(folder: Path) -> None:
+    with little_room(), pytest.raises(OSError):
         write_new(str(folder / "job.submitting"), b"x" * 1_001)
     assert names(folder) == set()
 
@@ -579,11 +582,11 @@ def test_two_clients_that_submit_at_once_never_share_an_id(tmp_path: Path) -> No
     assert all(read_facts(workdir.metadir(job)).spec == SPEC for job in range(1, 101))
 
 
-def test_submitting_many_jobs_without_room_makes_none_of_them(tmp_path: Path, little_room: None) -> None:
+def test_submitting_many_jobs_without_room_makes_none_of_them(tmp_path: Path) -> None:
     workdir = WorkDir(tmp_path / "w")
     workdir.create()
     big = JobSpec(command=("x" * 2_000,), tag=TAG)
-    with pytest.raises(OSError):
+    with little_room(), pytest.raises(OSError):
         workdir.add([SPEC, SPEC, big])
     assert workdir.ids() == []
 
