@@ -203,6 +203,10 @@ def read_facts(metadir: str, spec: JobSpec | None = None) -> Facts:
     reader = _Reader(metadir)
     if spec is None and SPEC in names:
         spec = reader.fact(SPEC, JobSpec)
+        if spec is not None and not spec.command and spec.shell is None:
+            # Some other JSON: no job is ever made without a command.
+            spec = None
+            reader.damaged.append(SPEC)
     attempt, moving = _attempt(metadir) if RETRY in names else (1, False)
     begin, end = _read_begin(reader) if BEGIN in names else (None, None)
     if RC in names:

@@ -76,6 +76,14 @@ def end_of(manager: BlockingJobManager, job: int) -> End | None:
     return read_facts(manager.workdir.metadir(job)).end
 
 
+def kill_payload(leader: int) -> None:
+    """KILL to the payload's process group, or to its leader in the moment before it has one."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except ProcessLookupError:
+        os.kill(leader, signal.SIGKILL)
+
+
 def kill_engine(manager: BlockingJobManager) -> None:
     lease = read_lease(manager.workdir)
     assert lease is not None
@@ -155,7 +163,7 @@ def test_a_hang_up_of_the_terminal_touches_neither_jobs_nor_queue(
 
 def test_a_killed_payload_shows_its_signal(manager: BlockingJobManager, until: Until) -> None:
     job, other = manager.submit(sh("sleep 60"), sh("sleep 0.5"))
-    os.killpg(until(lambda: begin_of(manager, job)).payload.pid, signal.SIGKILL)
+    kill_payload(until(lambda: begin_of(manager, job)).payload.pid)
     rows = manager.wait([job, other], timeout=20)
     assert [(row.state, row.reason) for row in rows] == [("failed", "signal"), ("finished", None)]
 
@@ -188,7 +196,7 @@ def test_everything_killed_while_no_engine_runs_is_seen_by_the_next(manager: Blo
     begin = until(lambda: begin_of(manager, job))
     kill_engine(manager)
     os.kill(begin.wrapper.pid, signal.SIGKILL)
-    os.killpg(begin.payload.pid, signal.SIGKILL)
+    kill_payload(begin.payload.pid)
     until(lambda: one(manager, job).reason == "lost")
     assert manager.wait([job], timeout=20)[0].reason == "lost"
 
@@ -202,7 +210,7 @@ def test_jobs_of_an_earlier_boot_failed_with_the_machine(manager: BlockingJobMan
         path = Path(manager.workdir.metadir(job), "job.begin")
         begin = msgspec.json.decode(path.read_bytes())
         os.kill(begin["wrapper"][0], signal.SIGKILL)
-        os.killpg(begin["payload"][0], signal.SIGKILL)
+        kill_payload(begin["payload"][0])
         begin["boot"] = "00000000-0000-0000-0000-000000000000"
         path.write_bytes(msgspec.json.encode(begin) + b"\n")
     assert one(manager, ids[0]).reason == "node-failure"
