@@ -299,7 +299,9 @@ def test_a_folder_that_is_not_there_is_told_apart_from_an_empty_one(folder: Path
 
 # -- arguments and text
 
-odd_arguments = st.lists(st.binary(max_size=30).map(lambda data: os.fsdecode(data.replace(b"\0", b"")))).map(tuple)
+odd_arguments = st.lists(
+    st.binary(max_size=30).map(lambda data: os.fsdecode(data.replace(b"\0", b""))), min_size=1
+).map(tuple)
 
 
 @some
