@@ -84,7 +84,7 @@ class Catalog:
 
     def pick(self, selection: Selection) -> list[JobRow]:
         """The jobs that a selection means, by id."""
-        rows = self.all() if selection.ids is None else self.some(selection.ids)
+        rows = self.all() if selection.ids is None else self.some(set(selection.ids).intersection(self.workdir.ids()))
         test = parse_filter(selection.filter)
         return [row for row in rows if test(row)]
 

@@ -195,7 +195,7 @@ class Engine:
                 self._roster.dirty.update(dict.fromkeys(self._roster.tracked))
             if hint.stop:
                 self._stop = True
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError, PermissionError):
                 os.unlink(path)
 
     def _poll_due_backends(self, now: float) -> None:

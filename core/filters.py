@@ -204,7 +204,12 @@ def parse_selection(words: Iterable[str]) -> Selection:
             _term(word)
         else:
             ids += parse_ids(word)
-    return Selection(tuple(dict.fromkeys(ids)) if ids or not terms else None, " ".join(map(_quoted, terms)))
+    return Selection(tuple(dict.fromkeys(ids)) if ids or not terms else None, join_terms(terms))
+
+
+def join_terms(words: Iterable[str]) -> str:
+    """A filter out of terms that came apart, as from a command line: blanks in one belong to its value."""
+    return " ".join(map(_quoted, words))
 
 
 def _quoted(word: str) -> str:

@@ -29,12 +29,15 @@ def submit(workdir: WorkDir, specs: Sequence[JobSpec], environment: Mapping[str,
     """
     if not specs:
         return []
+    try:
+        here = os.getcwd()
+    except FileNotFoundError as error:
+        raise SpecError("the directory that you are in was removed; go to another one") from error
     workdir.create()
     _check_all(workdir, specs)
     try:
         reference = workdir.keep_environment(os.environ if environment is None else environment)
         common = {"env_ref": reference, "created": time.time(), "umask": _umask()}
-        here = os.getcwd()
         ids = workdir.add([_complete(spec, here, common) for spec in specs])
         contiguous = ids[-1] - ids[0] == len(ids) - 1
         workdir.tell(Hint(first=ids[0], last=ids[-1]) if contiguous else Hint(jobs=tuple(ids)))

@@ -206,9 +206,9 @@ class WorkDir:
             try:
                 with open(path, "rb") as file:
                     found.append((path, msgspec.json.decode(file.read(), type=Hint)))
-            except FileNotFoundError:
+            except (FileNotFoundError, IsADirectoryError, PermissionError):
                 continue
-            except msgspec.MsgspecError:
+            except (msgspec.MsgspecError, ValueError):
                 found.append((path, Hint()))
         return found
 

@@ -108,10 +108,11 @@ def _log_bug() -> str:
     from platformdirs import user_log_path
 
     path = user_log_path("jobtui") / "errors.log"
-    text = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {sys.argv}\n{traceback.format_exc()}\n"
+    # Not the whole command line: it may hold a job's secrets.
+    text = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {sys.argv[:2]}\n{traceback.format_exc()}\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file:
             file.write(text)
     except OSError:
         sys.stderr.write(text)

@@ -7,7 +7,7 @@ import time
 
 import click
 
-from ..core.filters import parse_filter
+from ..core.filters import join_terms, parse_filter
 from ..core.job import ENDED, JobRow, State
 from ..core.settings import budget, read_settings
 from ..core.units import duration
@@ -44,7 +44,7 @@ def ls(everything: bool, as_json: bool, quiet: bool, workdir: WorkDir, filter_wo
             click.echo(f"jobtui: there are no jobs yet in {workdir.path}", err=True)
         return
     manager = existing(workdir)
-    test = parse_filter(" ".join(filter_words))
+    test = parse_filter(join_terms(filter_words))
     complete = everything or as_json or quiet or bool(filter_words)
     rows = manager.catalog.all() if complete else manager.catalog.recent(_ENDED_SHOWN)
     rows = [row for row in rows if test(row)]

@@ -39,7 +39,7 @@ def _ids(rows: list[JobRow]) -> list[int]:
 
 def _active_if_filtered(rows: list[JobRow], words: tuple[str, ...]) -> list[JobRow]:
     """Without the ended jobs, unless each job was named by itself: they are no error where a range finds them."""
-    if all(word.isdigit() for word in words):
+    if all(word.replace(",", "").isdigit() for word in words):
         return rows
     active = [row for row in rows if row.state not in ENDED]
     if not active:

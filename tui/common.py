@@ -78,7 +78,7 @@ def chosen(manager: BlockingJobManager, words: Sequence[str]) -> list[JobRow]:
     selection = parse_selection(words)
     rows = manager.pick(selection)
     if selection.ids is not None:
-        found = {row.id for row in manager.catalog.some(selection.ids)}
+        found = set(manager.workdir.ids())
         # A range may have gaps; an id that was written out must exist.
         named = {int(part) for word in words for part in word.split(",") if part.isdigit()}
         missing = sorted(named - found)

@@ -49,7 +49,7 @@ from jobtui.core.metadir import (
     write_status,
 )
 from jobtui.core.verdict import judge, summarize
-from jobtui.core.workdir import WorkDir
+from jobtui.core.workdir import Hint, WorkDir
 
 TAG = "jttag"
 SPEC = JobSpec(command=("work",), tag=TAG)
@@ -618,3 +618,24 @@ def test_environments_are_kept_once_byte_for_byte_and_without_what_belongs_to_a_
     assert workdir.keep_environment({**mine, "SHLVL": "9"}) == reference
     assert workdir.keep_environment({**mine, "A": "2"}) != reference
     assert len(os.listdir(workdir.file("env"))) == 2
+
+
+def test_a_folder_among_the_hints_is_no_hint_and_hides_none(tmp_path: Path) -> None:
+    workdir = WorkDir(tmp_path / "w")
+    workdir.create()
+    os.mkdir(workdir.file("inbox/strange"))
+    workdir.tell(Hint(jobs=(3, 4)))
+    assert [hint.jobs for _, hint in workdir.hints() if hint.jobs] == [(3, 4)]
+
+
+@some
+@given(garbage)
+def test_garbage_among_the_hints_is_no_hint_and_hides_none(tmp_path: Path, data: bytes) -> None:
+    workdir = WorkDir(tmp_path / "w")
+    workdir.create()
+    for path in Path(workdir.file("inbox")).iterdir():
+        path.unlink()
+    Path(workdir.file("inbox/garbage")).write_bytes(data)
+    workdir.tell(Hint(jobs=(3, 4)))
+    found = dict(workdir.hints())
+    assert len(found) == 2 and Hint(jobs=(3, 4)) in found.values()

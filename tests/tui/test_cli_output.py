@@ -241,6 +241,25 @@ def test_a_full_output_is_not_called_a_full_work_directory(shelf: WorkDir) -> No
     assert "No space left" in done.stderr and "work directory" not in done.stderr
 
 
+def test_submitting_from_a_directory_that_was_removed_says_so(shelf: WorkDir, tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["bash", "-c", 'mkdir gone && cd gone && rmdir ../gone && "$0" submit -- true', JOBTUI],
+        env={**os.environ, "JOBTUI_WORKDIR": shelf.path},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert shelf.path not in done.stderr and "directory" in done.stderr
+
+
+def test_a_filter_means_the_same_to_a_listing_and_to_an_order(jobtui: Command, shelf: WorkDir) -> None:
+    shelf.add([held("a b"), held("xa", "echo", "b")])
+    listed = jobtui("ls", "-q", "name~a b", check=0).stdout.split()
+    cancelled = re.findall(r"job (\d+): cancelled", jobtui("cancel", "name~a b", check=0).stdout)
+    assert listed == cancelled == ["1"]
+
+
 # -- pipes
 
 
