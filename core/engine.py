@@ -281,7 +281,11 @@ class Engine:
             self._roster.look_again(job, _TROUBLE_PAUSE)
             return
         else:
-            # Should a lost script still be about to start, only one of it and its successor can claim job.begin.
+            # Should a lost script still be about to start, only one of it and its successor can claim job.begin; and
+            # none, where the job was cancelled meanwhile.
+            cancel = facts.intent.cancel
+            if cancel is not None and cancel.attempt == facts.attempt:
+                metadir.claim_void(path)
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{path}/{metadir.SUBMITTING}")
         self._roster.dirty[job] = None

@@ -37,6 +37,7 @@ from jobtui.core.identity import myself
 from jobtui.core.job import Begin, End
 from jobtui.core.lease import is_held, read_lease
 from jobtui.core.metadir import read_facts
+from jobtui.core.script import job_script
 
 Until = Callable[..., Any]
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -137,6 +138,25 @@ def test_the_engine_killed_between_its_word_and_the_start_runs_the_job_once(
     manager.start_engine()
     assert manager.wait([job], timeout=20)[0].state == "finished"
     assert (tmp_path / "ran").read_text() == "x\n"
+
+
+def test_a_job_cancelled_while_its_start_was_in_doubt_never_starts(manager: BlockingJobManager, tmp_path: Path) -> None:
+    manager.configure({"autostart": False})
+    job = manager.submit(sh(f"touch {tmp_path}/ran"))[0]
+    folder = Path(manager.workdir.metadir(job))
+    spec = read_facts(str(folder)).spec
+    assert spec is not None
+    sent = {"attempt": 1, "tag": spec.tag, "at": time.time()}
+    (folder / "job.submitting").write_bytes(msgspec.json.encode(sent) + b"\n")
+    manager.cancel([job])
+    manager.start_engine()
+    assert manager.wait([job], timeout=20)[0].state == "cancelled"
+    # The script that the dead engine had started comes to life only now.
+    late = tmp_path / "late"
+    late.write_text(job_script(spec, job, 1, manager.workdir.path, {}))
+    subprocess.run(["sh", str(late)], timeout=20)
+    assert not (tmp_path / "ran").exists()
+    assert one(manager, job).state == "cancelled"
 
 
 def test_a_hang_up_of_the_terminal_touches_neither_jobs_nor_queue(
