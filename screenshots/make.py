@@ -17,7 +17,7 @@ from rich.cells import cell_len
 
 from jobtui.core import BlockingJobManager, JobSpec, State, WorkDir
 from jobtui.core.supervisor import stop_engine
-from jobtui.tui.jobapp import JobApp
+from jobtui.tui.screen.jobapp import JobApp
 
 HERE = Path(__file__).parent
 _TRAIN = r"""

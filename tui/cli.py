@@ -95,7 +95,7 @@ def cli(context: click.Context, workdir: str | None) -> None:
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             click.echo(context.get_help())
             return
-        from .app import open_screen
+        from .screen.app import open_screen
 
         open_screen(resolved)
 

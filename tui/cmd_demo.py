@@ -83,6 +83,6 @@ def demo() -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         click.echo(f"{len(ids)} sample jobs run in {workdir.path}; look at them with: jobtui ls -w {workdir.path}")
         return
-    from .app import open_screen
+    from .screen.app import open_screen
 
     open_screen(workdir)

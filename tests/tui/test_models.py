@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtui.core import Change, JobRow, State
-from jobtui.tui.joblist import JobList
-from jobtui.tui.logwindow import BLOCK, KEPT, LogWindow, Piece, last_state, read_piece, readable
+from jobtui.tui.log.window import BLOCK, KEPT, LogWindow, Piece, last_state, read_piece, readable
+from jobtui.tui.table.joblist import JobList
 
 
 def row(job: int, state: State = State.RUNNING) -> JobRow:

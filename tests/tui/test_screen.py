@@ -16,9 +16,9 @@ from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from jobtui.core import BlockingJobManager, JobRow, JobSpec, State, WorkDir, supervisor
-from jobtui.tui.dialogs import ConfirmDialog, HelpDialog, ReportDialog
-from jobtui.tui.jobapp import JobApp
-from jobtui.tui.screen import JobScreen
+from jobtui.tui.screen.desk import JobScreen
+from jobtui.tui.screen.dialogs import ConfirmDialog, HelpDialog, ReportDialog
+from jobtui.tui.screen.jobapp import JobApp
 
 Body = Callable[[JobScreen, Pilot[None]], Awaitable[None]]
 

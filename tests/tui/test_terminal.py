@@ -146,7 +146,7 @@ def test_a_bug_leaves_the_terminal_sane_and_says_where_it_was_logged(
     workdir: WorkDir, environment: dict[str, str]
 ) -> None:
     program = (
-        "import sys; from jobtui.tui import cli, jobtable\n"
+        "import sys; from jobtui.tui import cli; from jobtui.tui.table import jobtable\n"
         "def broken(self): raise ZeroDivisionError('on purpose')\n"
         "jobtable.JobTable.toggle_mark = broken\n"
         f"sys.exit(cli.main(['-w', {workdir.path!r}]))"

@@ -14,9 +14,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from ..core.job import JobRow
-from ..core.journal import Change
-from .celltext import STATE_STYLES, cell, elapsed, one_line
+from ...core.job import JobRow
+from ...core.journal import Change
+from ..celltext import STATE_STYLES, cell, elapsed, one_line
 from .joblist import Applied, JobList
 
 _GAP = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..core.workdir import WorkDir
+from ...core.workdir import WorkDir
 
 # Frames per second: enough for a person, and bearable for a slow line.
 _FRAMES = 10

@@ -14,14 +14,14 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
-from ..core.job import ENDED, JobRow
-from ..core.logfile import Added, LogFile
-from ..core.manager import JobManager, Stream
-from ..core.units import size as size_words
-from .bar import Bar
-from .celltext import called, words_of
-from .logview import LogView, Where
-from .logwindow import BLOCK, Piece, read_piece
+from ...core.job import ENDED, JobRow
+from ...core.logfile import Added, LogFile
+from ...core.manager import JobManager, Stream
+from ...core.units import size as size_words
+from ..bar import Bar
+from ..celltext import called, words_of
+from .view import LogView, Where
+from .window import BLOCK, Piece, read_piece
 
 # Seconds: the cursor rests this long before a log is opened; and between two updates of a log that grows fast.
 _REST = 0.08

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from textual.binding import Binding
 
-from ..core.job import ENDED, JobRow, State
+from ...core.job import ENDED, JobRow, State
 
 Asks = Literal["always", "for many"]
 

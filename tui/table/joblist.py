@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..core.job import JobRow, State
-from ..core.journal import Change
+from ...core.job import JobRow, State
+from ...core.journal import Change
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from typing import Any
 from textual.app import App
 from textual.screen import Screen
 
-from ..core.manager import JobManager
-from ..core.workdir import WorkDir
-from .screen import JobScreen
+from ...core.manager import JobManager
+from ...core.workdir import WorkDir
+from .desk import JobScreen
 
 
 class JobApp(App[None]):

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from .logwindow import LogWindow, Piece
+from .window import LogWindow, Piece
 
 _STRIPS_KEPT = 400
 

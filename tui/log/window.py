@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.ansi import AnsiDecoder
 from rich.text import Text
 
-from .text import TerminalFilter
+from ..text import TerminalFilter
 
 BLOCK = 64 * 1024
 KEPT = 4 * BLOCK

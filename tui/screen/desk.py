@@ -15,19 +15,19 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
 
-from ..core.job import ENDED, JobRow, Outcome, SpecError, State
-from ..core.journal import Change
-from ..core.manager import JobManager
-from ..core.settings import SettingsError
-from ..core.supervisor import EngineFailedError
-from ..core.workdir import WorkDirError
+from ...core.job import ENDED, JobRow, Outcome, SpecError, State
+from ...core.journal import Change
+from ...core.manager import JobManager
+from ...core.settings import SettingsError
+from ...core.supervisor import EngineFailedError
+from ...core.workdir import WorkDirError
+from ..bar import Bar
+from ..celltext import STATE_STYLES, called, one_line, short_path, words_of
+from ..log.pane import LogPane
+from ..table.joblist import JobList
+from ..table.jobtable import JobTable
 from .actions import ACTIONS, BY_ID, Order, bindings, label
-from .bar import Bar
-from .celltext import STATE_STYLES, called, one_line, short_path, words_of
 from .dialogs import ConfirmDialog, HelpDialog, ReportDialog
-from .joblist import JobList
-from .jobtable import JobTable
-from .logpane import LogPane
 
 # Of the jobs that ended before the screen was opened, the newest so many are listed.
 _ENDED_LISTED = 200

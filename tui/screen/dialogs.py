@@ -12,9 +12,9 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
-from ..core.job import JobRow, Outcome
+from ...core.job import JobRow, Outcome
+from ..celltext import STATE_STYLES, called, one_line
 from .actions import ACTIONS, Order, label
-from .celltext import STATE_STYLES, called, one_line
 
 _NAMED = 10
 _BOX = """
