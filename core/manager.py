@@ -11,6 +11,7 @@ import anyio.to_thread
 
 from . import metadir, orders
 from .catalog import Catalog, Detail, Follower
+from .dossier import Dossier, dossier
 from .engine import single_errors
 from .filters import parse_filter, parse_selection
 from .job import ENDED, JobRow, JobSpec, Outcome, State
@@ -81,6 +82,10 @@ class JobManager:
     async def detail(self, job: int) -> Detail | None:
         """One job in full, or None if there is no such job."""
         return await self._call(self.catalog.detail, job)
+
+    async def dossier(self, job: int) -> Dossier | None:
+        """One job with its attempts, files, conditions and script, or None if there is no such job; raises OSError."""
+        return await self._call(dossier, self.catalog, job)
 
     async def engine(self) -> Lease | None:
         """Who drives the work directory now, if anybody."""
