@@ -151,13 +151,21 @@ def command_fields(words: Sequence[str], *, shell: bool) -> dict[str, Any]:
 
 def check_retry_on(options: dict[str, Any]) -> None:
     """Refuse endings that there are not; raises click.UsageError."""
+    try:
+        check_endings((options["retry_on"] or "").split(","))
+    except ValueError as error:
+        raise click.UsageError(f"--retry-on: {error}") from error
+
+
+def check_endings(words: Sequence[str]) -> None:
+    """Refuse words that are no ending after which a job can be tried again; raises ValueError."""
     from ..core.job import Reason
 
-    for word in (options["retry_on"] or "").split(","):
+    for word in words:
         plain = word.strip()
         if plain and plain not in set(Reason) and not (plain.startswith("exit:") and plain[5:].isdigit()):
             known = "exit-code, signal, timeout, out-of-memory, node-failure, preempted, launch, lost, exit:N"
-            raise click.UsageError(f"--retry-on: there is no ending '{plain}'; there are {known}")
+            raise ValueError(f"there is no ending '{plain}'; there are {known}")
 
 
 def parse_array(text: str) -> list[int]:
