@@ -15,6 +15,8 @@ from jobtui.core.filters import (
     parse_filter,
     parse_ids,
     parse_selection,
+    read_filter,
+    read_typed,
 )
 from jobtui.core.job import ENDED, JobRow, State
 
@@ -41,8 +43,17 @@ ROWS = [
         cpus=4,
         gpus=1,
     ),
-    JobRow(id=3, name="train", state=State.RUNNING, command="python train.py", tags=("big",), array=3, array_index=9),
-    JobRow(id=4, name="report", state=State.HELD, command="echo 'x:y'", backend="slurm"),
+    JobRow(
+        id=3,
+        name="train",
+        state=State.RUNNING,
+        command="python train.py",
+        tags=("big",),
+        array=3,
+        array_index=9,
+        progress=0.5,
+    ),
+    JobRow(id=4, name="report", state=State.HELD, command="echo 'x:y'", backend="slurm", workdir="/proj/a"),
     JobRow(id=5, name='say "hi" it\'s', state=State.CANCELLED, reason="person", command="echo", cwd="/a b"),
     JobRow(id=6, name="", state=State.UNKNOWN, reason="damaged"),
     JobRow(id=7, name="its next", state=State.QUEUED, command="true"),
@@ -129,7 +140,9 @@ def found(text: str) -> list[int]:
         ("name~'\"hi\"'", [5]),
         ('name~"it\'s"', [5]),
         ("command~x:y", [4]),
-        ("tag:", []),
+        ("progress>=50%", [3]),
+        ("progress<51", [3]),
+        ("workdir~proj", [4]),
     ],
 )
 def test_a_filter_finds(text: str, ids: list[int]) -> None:
@@ -161,6 +174,13 @@ def test_an_operator_that_means_nothing_for_a_key_is_refused(text: str) -> None:
         ("id:x", "'x' is not a job id; write 12, 3-9 or 3,5,8"),
         ("id:9-3", "'9-3' is not a range of job ids"),
         ("!state:nope", "there is no state 'nope'"),
+        ("state:fin", "there is no state 'fin'; there are finished"),
+        ("state:", "'state:' lacks a value; write it like state:failed"),
+        ("tag:", "'tag:' lacks a value; write it like tag:night"),
+        ("elapsed>", "'elapsed>' lacks a value; write it like elapsed>1h"),
+        ("cpus:", "write it like cpus:1"),
+        ("name:''", "write it like name:word or name~part"),
+        ("!", "'!' stands before what must not be there"),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_words(text: str, words: str) -> None:
@@ -195,6 +215,63 @@ def test_any_text_is_a_filter_or_refused_in_words(text: str) -> None:
         return
     for row in ROWS:
         assert test(row) in (True, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "ids", "hint"),
+    [
+        ("", [1, 2, 3, 4, 5, 6, 7], ""),
+        ("align", [1, 2], ""),
+        ("align state:", [1, 2], "'state:' lacks a value"),
+        ("align state:fai", [1, 2], "there are failed"),
+        ("state:ended elapsed>", [1, 2, 5, 6], "write it like elapsed>1h"),
+        ("align name~(", [1, 2], "not a regular expression"),
+        ('name~"Align t', [2], "the quote is not closed yet"),
+        ("name~it's", [7], "the quote is not closed yet"),
+        ("state:ended '", [1, 2, 5, 6], "the quote is not closed yet"),
+        ("!", [1, 2, 3, 4, 5, 6, 7], "'!' stands before"),
+    ],
+)
+def test_what_is_only_half_typed_is_a_hint_and_the_rest_holds(text: str, ids: list[int], hint: str) -> None:
+    filter, said = read_typed(text)
+    assert [row.id for row in ROWS if filter.test(row)] == ids
+    assert said.startswith(hint) if not hint else hint in said
+
+
+@quick
+@given(st.text(max_size=30))
+def test_typing_never_fails_and_hints_exactly_at_what_cannot_be_read(text: str) -> None:
+    filter, hint = read_typed(text)
+    try:
+        strict = read_filter(text)
+    except FilterError:
+        assert hint
+    else:
+        assert not hint
+        assert [strict.test(row) for row in ROWS] == [filter.test(row) for row in ROWS]
+
+
+parts = st.sampled_from(
+    ["a", "al", "ali", "!a", "!al", "!ali", "e", "ech", "state:ended", "state:failed", "name~al", "exit>0", "id:2-5"]
+)
+filters = st.lists(parts, max_size=4).map(" ".join)
+
+
+@quick
+@given(filters, filters)
+def test_a_filter_that_narrows_another_passes_nothing_that_the_other_stopped(one: str, other: str) -> None:
+    if read_filter(one).narrows(read_filter(other)):
+        assert set(found(one)) <= set(found(other))
+
+
+def test_typing_on_narrows() -> None:
+    for shorter, longer in [("", "a"), ("al", "ali"), ("al", "al state:ended"), ("!ali", "!al"), ("x y", "y xz")]:
+        assert read_filter(longer).narrows(read_filter(shorter))
+        assert shorter == "" or not read_filter(shorter).narrows(read_filter(longer))
+
+
+def test_a_range_of_ids_costs_nothing_however_long_it_is() -> None:
+    assert found("id:2-9999999") == [2, 3, 4, 5, 6, 7]
 
 
 states = st.sets(st.sampled_from([*State, "active", "ended", "bad", "waiting"]), min_size=1)
