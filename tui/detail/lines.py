@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from ...core.conditions import Condition, describe
 from ...core.dossier import HIDDEN, Dossier, File, Parent
 from ...core.job import ENDED, Asked, JobSpec
 from ...core.units import duration, size
 from ..celltext import STATE_STYLES, called, one_line
-from .after_text import write_after
 from .page import Line, Page
 from .timeline import add_timeline
-from .words import count, exit_words, moment, moment_ago, needs, reason_words, retries, where
+from .words import condition_words, count, exit_words, moment, moment_ago, needs, reason_words, retries, where
 
 
 def detail_lines(dossier: Dossier, now: float, width: int, *, script: bool) -> list[Line]:
@@ -82,20 +80,12 @@ def _add_conditions(page: Page, dossier: Dossier) -> None:
     if spec is None or spec.after is None:
         return
     page.heading("Starts when")
-    page.item(_condition_words(spec.after))
+    page.item(condition_words(spec.after))
     for parent in dossier.parents:
         page.add(_parent(parent))
     more = dossier.parent_count - len(dossier.parents)
     if more:
         page.add(Text(f"  and {count(more, 'job')} more", "dim"))
-
-
-def _condition_words(condition: Condition) -> str:
-    try:
-        return describe(condition).removeprefix("(").removesuffix(")")
-    except (ValueError, OverflowError, OSError):
-        # A time that no calendar has; only a job.json written by hand can hold one.
-        return write_after(condition)
 
 
 def _parent(parent: Parent) -> Text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 from rich.text import Text
@@ -130,7 +131,7 @@ class DetailPane(Vertical):
         if self._shown is None:
             self.workers.cancel_group(self, "detail")
         else:
-            self.run_worker(self._look_up(self._shown), group="detail", exclusive=True)
+            self.run_worker(partial(self._look_up, self._shown), group="detail", exclusive=True)
 
     async def _look_up(self, shown: Shown) -> None:
         # A cursor that runs down the table looks up no job on its way.

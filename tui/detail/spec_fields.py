@@ -121,14 +121,16 @@ def _seconds(value: object, _now: float) -> float:
     return seconds
 
 
-def _limit(value: object, now: float) -> float:
+def read_limit(value: object, now: float) -> float:
+    """A time limit in seconds."""
     seconds = _seconds(value, now)
     if not seconds:
         raise WrongValueError("a time limit must be longer than 0 seconds")
     return seconds
 
 
-def _bytes(value: object, _now: float) -> int:
+def read_bytes(value: object, _now: float) -> int:
+    """An amount of memory in bytes."""
     if isinstance(value, str):
         count = parse_size(value)
     elif isinstance(value, int) and not isinstance(value, bool):
@@ -199,7 +201,9 @@ FIELDS = (
     Field("", "cwd", ("The directory to run in.",), 'cwd = "~/project"', write_text, _text),
     Field("", "stdin", ("A file to read standard input from.",), 'stdin = "in.txt"', write_text, _text),
     Field("", "backend", ("Where it runs.",), 'backend = "local"', write_text, _text),
-    Field("", "timeout", ("Stop it after this time: 90s, 15m, 2h, 1h30m.",), 'timeout = "2h"', write_seconds, _limit),
+    Field(
+        "", "timeout", ("Stop it after this time: 90s, 15m, 2h, 1h30m.",), 'timeout = "2h"', write_seconds, read_limit
+    ),
     Field(
         "", "grace", ("The time between TERM and KILL when it is stopped.",), 'grace = "10s"', write_seconds, _seconds
     ),
@@ -229,7 +233,7 @@ FIELDS = (
         _names,
     ),
     Field("resources", "cpus", ("Cores.",), "cpus = 1", str, _whole(1)),
-    Field("resources", "memory", ("Memory: 512M, 4G.",), 'memory = "4G"', write_bytes, _bytes),
+    Field("resources", "memory", ("Memory: 512M, 4G.",), 'memory = "4G"', write_bytes, read_bytes),
     Field("resources", "gpus", ("GPUs.",), "gpus = 0", str, _whole(0)),
     Field(
         "retry",

@@ -137,7 +137,7 @@ def _check_key(key: str, table: str, known: Sequence[str], text: str) -> None:
     if home is not None:
         place = f"below [{home}]" if home else "above the first [heading]"
         raise SpecTextError(f"'{key}' belongs {place}", line)
-    near = difflib.get_close_matches(key, known, 1, 0.5)
+    near = difflib.get_close_matches(key, known, 1)
     guess = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known)}"
     raise SpecTextError(f"there is no '{one_line(key)}'; {guess}", line)
 

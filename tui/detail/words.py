@@ -5,9 +5,11 @@ from __future__ import annotations
 import signal
 from datetime import datetime
 
+from ...core.conditions import Condition, describe
 from ...core.job import JobRow, Reason, Resources, Retry
 from ...core.units import duration, size
 from ..celltext import coarse
+from .after_text import write_after
 
 REASONS = {
     Reason.EXIT: "the program itself said that it failed",
@@ -81,9 +83,9 @@ def moment_ago(at: float | None, now: float) -> str:
     return f"{moment(at, now)} ({coarse(now - at)} ago)" if at is not None else ""
 
 
-def count(number: int, noun: str) -> str:
-    """``1 gpu``, ``2 gpus``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def count(number: int, noun: str, plural: str = "") -> str:
+    """``1 gpu``, ``2 gpus``; ``plural`` where it is not made with an s."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def needs(resources: Resources) -> str:
@@ -116,3 +118,12 @@ def where(row: JobRow) -> str:
     """The back end, what it calls the job, and the machine."""
     number = f", {'process' if row.backend == 'local' else 'there called'} {row.jid}" if row.jid else ""
     return f"{row.backend}{number}" + (f", on {row.host}" if row.host else "")
+
+
+def condition_words(condition: Condition) -> str:
+    """What a condition waits for."""
+    try:
+        return describe(condition).removeprefix("(").removesuffix(")")
+    except (ValueError, OverflowError, OSError):
+        # A time that no calendar has; only a job.json written by hand can hold one.
+        return write_after(condition)
