@@ -19,7 +19,7 @@ _K9S: Preset = {
     "zoom": ("z", "f"),
     "log.follow": ("s", "F"),
     "log.attempt-previous": ("p",),
-    "pager": ("v",),
+    "pager": ("ctrl+o",),
 }
 _HTOP: Preset = {
     "help": ("f1", "h", "question_mark"),
