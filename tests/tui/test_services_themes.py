@@ -158,6 +158,7 @@ def test_each_theme_uses_its_own_colours_only() -> None:
 def test_a_theme_chosen_while_it_runs_looks_like_one_chosen_at_the_start(theme: str) -> None:
     others = [other for other in THEMES if other != theme]
     assert drawn(*others, theme) == drawn(theme)
+    assert drawn(others[0], theme) == drawn(theme)
 
 
 def test_no_color_holds_whatever_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:

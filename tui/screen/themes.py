@@ -92,10 +92,6 @@ def apply_theme(app: App[Any], wanted: str, environ: Mapping[str, str]) -> str:
     filters[:] = [each for each in filters if not isinstance(each, NoColor)]
     if name == "mono":
         filters.append(NoColor())
-    for screen in app.screen_stack if app.is_running else ():
-        # Lines drawn before are kept with the colours that they had.
-        for widget in (screen, *screen.walk_children()):
-            widget.refresh()
     return words
 
 
