@@ -43,7 +43,8 @@ class LineInput(Input):
     def on_paste(self, event: events.Paste) -> None:
         """Say that a line is a line."""
         if len(event.text.strip("\r\n").splitlines()) > 1:
-            self.post_message(self.Shortened(self))
+            # After the news that the text has changed.
+            self.call_after_refresh(self.post_message, self.Shortened(self))
 
 
 class CommandInput(LineInput):

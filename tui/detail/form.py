@@ -60,10 +60,10 @@ class SubmitForm(ModalScreen[Made | None]):
     DEFAULT_CSS = f"""
     SubmitForm {{
         align: center middle;
-        .box {{ width: 96%; max-width: 110; height: auto; max-height: 96%; border: round ansi_default; padding: 0 1; }}
+        .box {{ width: 96%; max-width: 110; height: 28; max-height: 96%; border: round ansi_default; padding: 0 1; }}
         .title {{ text-style: bold; margin-bottom: 1; }}
-        .fields {{ height: auto; max-height: 56vh; scrollbar-size-vertical: 1; }}
-        #preview {{ height: auto; max-height: 4; margin-top: 1; }}
+        .fields {{ height: 1fr; scrollbar-size-vertical: 1; }}
+        #preview {{ height: 3; margin-top: 1; }}
         {BUTTONS_CSS}
     }}
     """
@@ -148,6 +148,7 @@ class SubmitForm(ModalScreen[Made | None]):
         if len(self.managers) > 1:
             self._rows["place"] = Row("jobs in", self._place)
         self._preview = Static(id="preview", markup=False)
+        self._previewed = Text()
 
     def compose(self) -> ComposeResult:
         """Title, fields, what would be submitted, buttons."""
@@ -202,11 +203,17 @@ class SubmitForm(ModalScreen[Made | None]):
             # Nobody has to hear that an untouched form is empty.
             row.remark(found.errors.get(name, "") if name != COMMAND or self._pressed else "")
         if self._said:
-            self._preview.update(Text(f"! {one_line(self._said)}", "bold red"))
+            self._show_preview(Text(f"! {one_line(self._said)}", "bold red"))
         elif found.specs:
-            self._preview.update(preview(found.specs))
+            self._show_preview(preview(found.specs))
         else:
-            self._preview.update(Text("" if set(found.errors) == {COMMAND} else "see the fields marked with !", "dim"))
+            self._show_preview(Text("" if set(found.errors) == {COMMAND} else "see the fields marked with !", "dim"))
+
+    def _show_preview(self, text: Text) -> None:
+        if text != self._previewed:
+            self._previewed = text
+            # Its place is always of the same size.
+            self._preview.update(text, layout=False)
 
     def _asked(self) -> _Asked:
         after = self._draft().spec.after
@@ -357,7 +364,7 @@ class SubmitForm(ModalScreen[Made | None]):
             next(row for name, row in self._rows.items() if name in found.errors).field.focus()
             return
         self._busy = True
-        self._preview.update(Text("submitting ...", "dim"))
+        self._show_preview(Text("submitting ...", "dim"))
         self.run_worker(partial(self._submit, self._place.chosen, found.specs, self._texts()[COMMAND]))
 
     def action_edit(self) -> None:
