@@ -370,7 +370,11 @@ class SubmitForm(ModalScreen[Made | None]):
     def action_edit(self) -> None:
         """Open the whole spec in the editor. What cannot be read as it is has to be put right in the form first."""
         found = self._draft()
-        if self._busy or set(found.errors) - {COMMAND}:
+        if self._busy:
+            return
+        if set(found.errors) - {COMMAND}:
+            self._said = "first put right the fields marked with !, then all of it can be edited"
+            self._changed()
             return
         self._busy = True
         self.run_worker(partial(self._edit_all, found.spec, self._backend.names))
