@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.app import App
+from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -281,23 +282,18 @@ def test_what_the_work_directory_refuses_stays_in_the_form(
 
 
 def test_esc_asks_only_where_something_was_typed(in_form: Form, manager: BlockingJobManager) -> None:
-    async def untouched(form: SubmitForm, pilot: Pilot[None]) -> None:
-        await pilot.press("escape")
-        await until(pilot, lambda: pilot.app.made)  # type: ignore[attr-defined]
-
-    async def typed(form: SubmitForm, pilot: Pilot[None]) -> None:
+    async def body(form: SubmitForm, pilot: Pilot[None]) -> None:
         await pilot.press("x", "escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceDialog))
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is form)
-        assert form.query_one("#command").value == "x"  # type: ignore[attr-defined]
+        assert form.query_one("#command", Input).value == "x"
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceDialog))
-        await pilot.press("y")
+        await pilot.press("n", "backspace", "escape")
         await until(pilot, lambda: pilot.app.made)  # type: ignore[attr-defined]
 
-    assert in_form(untouched) == [None]
-    assert in_form(typed) == [None]
+    assert in_form(body) == [None]
     assert not manager.workdir.ids()
 
 
@@ -352,23 +348,16 @@ def test_the_whole_spec_is_edited_and_comes_back_into_the_form(
 
 def test_an_editor_that_cannot_be_used_leaves_the_form_as_it_was(in_form: Form) -> None:
     async def body(form: SubmitForm, pilot: Pilot[None]) -> None:
-        await fill(pilot, form, command="sort")
+        form.query_one("#command").post_message(Paste("sort\nuniq\n"))
+        await until(pilot, lambda: "only the first of the lines was taken" in page(pilot.app))
         await pilot.press("ctrl+e")
         await until(pilot, lambda: "The editor could not be used: there is none" in page(pilot.app))
         await pilot.press("n")
         await until(pilot, lambda: "! nothing was submitted" in page(pilot.app))
-        assert form.query_one("#command").value == "sort"  # type: ignore[attr-defined]
-
-    in_form(body)
-
-
-def test_of_several_lines_pasted_it_says_that_one_was_taken(in_form: Form) -> None:
-    async def body(form: SubmitForm, pilot: Pilot[None]) -> None:
-        from textual.events import Paste
-
-        form.query_one("#command").post_message(Paste("one\ntwo\n"))
-        await until(pilot, lambda: "only the first of the lines was taken" in page(pilot.app))
-        assert form.query_one("#command").value == "one"  # type: ignore[attr-defined]
+        assert form.query_one("#command", Input).value == "sort"
+        await fill(pilot, form, cpus="x")
+        await pilot.press("ctrl+e")
+        assert "! first put right the fields marked with !" in page(pilot.app)
 
     in_form(body)
 
@@ -391,18 +380,20 @@ def test_one_chooses_among_several_work_directories(in_form: Form, tmp_path: Pat
     assert [row.command for row in other.jobs()] == ["true"]
 
 
-@pytest.mark.parametrize("size", [(80, 24), (20, 5)])
-def test_every_field_can_be_reached_at_any_size(in_form: Form, size: tuple[int, int]) -> None:
+def test_every_field_can_be_reached_at_any_size(in_form: Form) -> None:
     async def body(form: SubmitForm, pilot: Pilot[None]) -> None:
-        seen = set()
-        for _ in range(16):
-            assert form.focused is not None
-            seen.add(form.focused.id)
-            form.action_step(1)
-        assert seen >= {entry.id for entry in ENTRIES} | {"backend", "submit", "edit", "cancel"}
-        form.query_one("#retries").focus()
-        await pilot.pause()
-        if size[1] > 10:
-            assert "retries" in page(pilot.app)
+        for size in ((80, 24), (20, 5)):
+            await pilot.resize_terminal(*size)
+            form.query_one("#command").focus()
+            seen = set()
+            for _ in range(15):
+                assert form.focused is not None
+                seen.add(form.focused.id)
+                form.action_step(1)
+            assert seen >= {entry.id for entry in ENTRIES} | {"backend", "submit", "edit", "cancel"}
+            await pilot.pause()
+        await pilot.resize_terminal(80, 24)
+        form.query_one("#backend").focus()
+        await until(pilot, lambda: "(the only one)" in page(pilot.app) and "Submit (Ctrl+S)" in page(pilot.app))
 
-    in_form(body, size=size)
+    in_form(body)
