@@ -7,13 +7,13 @@ import logging
 import os
 import time
 from collections import defaultdict
-from collections.abc import Generator
 
 import anyio
 import anyio.lowlevel
 
 from . import metadir
 from .backend import Answer, Backend, BackendMissingError, Handle, Rejected, Request, Took, load
+from .groups import single_errors
 from .job import IN_FLIGHT, Accepted, EngineEnd, Reason, State, Submitting
 from .lease import RENEWAL, HeldLease, take
 from .publisher import Publisher
@@ -37,17 +37,6 @@ _ENVIRONMENTS_KEPT = 16
 
 class WorkDirGoneError(Exception):
     """The work directory was removed under the engine, or another engine took it over."""
-
-
-@contextlib.contextmanager
-def single_errors() -> Generator[None]:
-    """Raise the error itself where a task group wraps just one."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        if len(group.exceptions) == 1:
-            raise group.exceptions[0] from None
-        raise
 
 
 class Engine:

@@ -159,7 +159,8 @@ def main(argv: list[str] | None = None) -> int:
     logging.raiseExceptions = False
     import anyio
 
-    from .engine import Engine, WorkDirGoneError, single_errors
+    from .engine import Engine, WorkDirGoneError
+    from .groups import single_errors
 
     engine = Engine(workdir)
 
