@@ -11,6 +11,7 @@ ALL = {
     "overhead": local_jobs.overhead,
     "feeding": local_jobs.feeding,
     "memory": local_jobs.memory,
+    "loading": work_directory.loading,
     "listing": work_directory.listing,
     "idle": work_directory.idle,
     "latency": local_jobs.latency,

@@ -30,6 +30,10 @@ class BlockingJobManager:
         rows = self.catalog.all() if ended is None else self.catalog.recent(ended)
         return [row for row in rows if test(row)]
 
+    def glance(self, count: int) -> list[JobRow]:
+        """The ``count`` newest jobs, the newest first, in a few milliseconds however many jobs there are."""
+        return self.catalog.glance(count)
+
     def select(self, *words: str) -> list[JobRow]:
         """The jobs that ids, ranges and filter terms mean; raises FilterError."""
         return self.pick(parse_selection(words))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -240,8 +240,9 @@ class Intent(msgspec.Struct, frozen=True, omit_defaults=True):
     hold: bool | None = None
 
 
-class JobRow(msgspec.Struct, kw_only=True, frozen=True):
-    """One job as clients see it, and the objects of ``--json``. Times are epoch seconds, elapsed is seconds.
+# Without garbage collection: rows are many, and hold nothing that could hold them.
+class JobRow(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+    """One job as clients see it. Times are epoch seconds, elapsed is seconds.
 
     ``reason`` is a stable word, ``detail`` the same for people. Text fields may hold any character: escape
     them before they reach a terminal.
@@ -255,7 +256,6 @@ class JobRow(msgspec.Struct, kw_only=True, frozen=True):
     backend: str = "local"
     jid: str | None = None
     workdir: str = ""
-    metadir: str = ""
     command: str = ""
     cwd: str = ""
     attempt: int = 1
@@ -276,6 +276,16 @@ class JobRow(msgspec.Struct, kw_only=True, frozen=True):
     array_index: int | None = None
     resubmitted_from: int | None = None
     progress: float | None = None
+
+    @property
+    def metadir(self) -> str:
+        """The job's folder."""
+        return f"{self.workdir}/{self.id}"
+
+
+def as_object(row: JobRow) -> dict[str, Any]:
+    """The object of ``--json`` for a row."""
+    return {**msgspec.to_builtins(row), "metadir": row.metadir}
 
 
 class Outcome(msgspec.Struct, frozen=True):

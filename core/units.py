@@ -94,3 +94,8 @@ def size(count: int | None) -> str:
             return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} TiB"
+
+
+def shown(text: str) -> str:
+    """Text that can be written as UTF-8: bytes that were no valid text stand as ``\\udcXX``."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")

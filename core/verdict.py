@@ -20,6 +20,7 @@ from .job import (
     State,
     Submitting,
 )
+from .units import shown as _shown
 
 # Statuses up to 128 + 64 stand for Linux' signals 1 to 64 in every POSIX shell.
 _SIGNAL_BASE = 128
@@ -246,11 +247,6 @@ def _exit_words(code: int) -> str:
     return f"exit code {code}{hints.get(code, '')}"
 
 
-def _shown(text: str) -> str:
-    """Text that can be written as UTF-8: bytes that were no valid text stand as ``\\udcXX``."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def summarize(job: int, workdir: str, facts: Facts, verdict: Verdict) -> JobRow:
     """Make the row that clients see of job number ``job`` in ``workdir`` (absolute path)."""
     spec = facts.spec or JobSpec()
@@ -276,7 +272,6 @@ def summarize(job: int, workdir: str, facts: Facts, verdict: Verdict) -> JobRow:
         backend=spec.backend,
         jid=_shown(accepted.jid) if accepted is not None else None,
         workdir=_shown(workdir),
-        metadir=_shown(f"{workdir}/{job}"),
         command=_shown(spec.command_line()),
         cwd=_shown(spec.cwd),
         attempt=facts.attempt,

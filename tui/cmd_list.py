@@ -8,7 +8,7 @@ import time
 import click
 
 from ..core.filters import join_terms, parse_filter
-from ..core.job import ENDED, JobRow, State
+from ..core.job import ENDED, JobRow, State, as_object
 from ..core.settings import budget, read_settings
 from ..core.units import duration
 from ..core.waiting import explain
@@ -49,7 +49,7 @@ def ls(everything: bool, as_json: bool, quiet: bool, workdir: WorkDir, filter_wo
     rows = manager.catalog.all() if complete else manager.catalog.recent(_ENDED_SHOWN)
     rows = [row for row in rows if test(row)]
     if as_json:
-        print_json(rows)
+        print_json(list(map(as_object, rows)))
         return
     if quiet:
         click.echo("".join(f"{row.id}\n" for row in rows), nl=False)

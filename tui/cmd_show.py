@@ -11,7 +11,7 @@ import msgspec
 
 from ..core.catalog import Detail
 from ..core.conditions import describe
-from ..core.job import JobSpec
+from ..core.job import JobSpec, as_object
 from ..core.units import duration, size
 from ..core.workdir import WorkDir
 from .cmd_list import elapsed
@@ -49,7 +49,7 @@ def _shown_spec(spec: JobSpec) -> JobSpec:
 
 def _as_json(detail: Detail) -> dict[str, object]:
     spec = detail.facts.spec
-    found: dict[str, object] = msgspec.to_builtins(detail.row)
+    found: dict[str, object] = as_object(detail.row)
     found["spec"] = None if spec is None else msgspec.to_builtins(_shown_spec(spec))
     found["attempts"] = msgspec.to_builtins(detail.attempts)
     return found
