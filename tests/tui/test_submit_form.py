@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.app import App
-from textual.events import Paste
+from textual.events import Key, Paste
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -378,6 +378,18 @@ def test_one_chooses_among_several_work_directories(in_form: Form, tmp_path: Pat
 
     assert in_form(body, more=[("elsewhere", JobManager(other.workdir))]) == [(1, [1])]
     assert [row.command for row in other.jobs()] == ["true"]
+
+
+def test_keys_pressed_in_a_burst_go_where_they_belong(in_form: Form, manager: BlockingJobManager) -> None:
+    async def body(form: SubmitForm, pilot: Pilot[None]) -> None:
+        # All at once, as a slow line delivers them: nobody waits for the screen between two keys.
+        for key in ("l", "s", "enter", "a", "b", "tab", "tab", "2", "ctrl+s"):
+            pilot.app.post_message(Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: pilot.app.made)  # type: ignore[attr-defined]
+
+    assert in_form(body) == [(0, [1])]
+    row = manager.jobs()[0]
+    assert (row.command, row.name, row.cpus) == ("ls", "ab", 2)
 
 
 def test_every_field_can_be_reached_at_any_size(in_form: Form) -> None:

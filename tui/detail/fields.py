@@ -78,19 +78,10 @@ class Pick(Widget, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "turn(-1)", show=False),
         Binding("right,space", "turn(1)", show=False),
-        Binding("enter", "submit", show=False),
     ]
 
     class Changed(Message):
         """Another name was taken."""
-
-    class Submitted(Message):
-        """Enter was pressed on it."""
-
-        def __init__(self, pick: Pick) -> None:
-            """Say where."""
-            super().__init__()
-            self.pick = pick
 
     def __init__(self, id: str, names: Sequence[str], chosen: int = 0) -> None:
         """Offer these names; ``chosen`` is the place of the first one taken."""
@@ -114,10 +105,6 @@ class Pick(Widget, can_focus=True):
             self.chosen = (self.chosen + steps) % len(self.names)
             self.refresh()
             self.post_message(self.Changed())
-
-    def action_submit(self) -> None:
-        """Go on, as in a line."""
-        self.post_message(self.Submitted(self))
 
     def on_click(self) -> None:
         """Take the next name."""
