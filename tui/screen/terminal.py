@@ -27,6 +27,9 @@ def send_raw(app: App[Any], text: str) -> bool:
 
 
 def _in_use(driver: LinuxDriver) -> bool:
+    ours: bool | None = getattr(driver, "active", None)
+    if ours is not None:
+        return ours
     writer = driver._writer_thread
     return writer is not None and writer.is_alive()
 
