@@ -336,6 +336,7 @@ def test_the_whole_spec_is_edited_and_comes_back_into_the_form(
         await pilot.press("ctrl+e")
         await until(pilot, lambda: "a command of several lines: Ctrl+E edits it" in page(pilot.app))
         assert form.query_one("#timeout").value == "2h"  # type: ignore[attr-defined]
+        assert form.focused is not None and form.focused.id == "name"
         assert "1 variable" in page(pilot.app) and "sh: sort\\nuniq\\n" in page(pilot.app)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.made)  # type: ignore[attr-defined]

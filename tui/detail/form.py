@@ -183,13 +183,19 @@ class SubmitForm(ModalScreen[Made | None]):
         for name, text in texts_of(spec).items():
             if name != "array":
                 self._lines[name].value = text
-        line = self._lines[COMMAND]
-        line.disabled = not fits_line(spec)
-        if line.disabled:
-            line.value = ""
-            line.placeholder = _SEVERAL_LINES
+        self._allow_command(fits_line(spec))
         self._backend.offer(self._backend.names, spec.backend)
         self._changed()
+
+    def _allow_command(self, allowed: bool) -> None:
+        """Let the command be typed, unless it has several lines."""
+        line = self._lines[COMMAND]
+        line.placeholder = ENTRIES[0].hint if allowed else _SEVERAL_LINES
+        if not allowed:
+            line.value = ""
+            if self.focused is line:
+                self.action_step(1)
+        line.disabled = not allowed
 
     def _changed(self) -> None:
         """Say what is wrong by now, and what would be submitted."""
