@@ -9,8 +9,11 @@ from itertools import combinations
 
 import pytest
 from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 from textual.app import App, ComposeResult
+from textual.strip import Strip
+from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
 from jobtui.core.job import State
@@ -102,6 +105,15 @@ def test_what_the_terminal_cannot_show_is_replaced_with_a_word(
     assert why == "" if not words else words in why
 
 
+class Lines(Widget):
+    """Draws its lines itself, and leaves the colours to the terminal where it can, as the table and the log do."""
+
+    DEFAULT_CSS = "Lines { height: 2; }"
+
+    def render_line(self, y: int) -> Strip:
+        return Strip([Segment("plain"), Segment("failed", Style.parse("bold red")), Segment("dim", Style(dim=True))])
+
+
 class Sample(App[None]):
     """A bit of everything that the screen draws."""
 
@@ -110,6 +122,7 @@ class Sample(App[None]):
         for state in State:
             text.append(f"{state} ", STATE_STYLES.get(state, ""))
         yield Static(text.append("dim", "dim").append("cursor", "reverse"))
+        yield Lines()
         yield Button("No", compact=True)
         yield Input("text")
 
@@ -149,8 +162,10 @@ def test_each_theme_uses_its_own_colours_only() -> None:
     assert {"color(1)", "color(2)"} <= colours(drawn("terminal"))
     assert colours(drawn("mono")) == {"default"}
     for theme in ("dark", "light"):
-        found = colours(drawn(theme))
+        lines = drawn(theme)
+        found = colours(lines)
         assert {PALETTES[theme]["background"], PALETTES[theme]["green"], PALETTES[theme]["red"]} <= found
+        assert all(segment.style and segment.style.bgcolor for line in lines for segment in line if segment.text)
         assert "default" not in found and not any(colour.startswith("color(") for colour in found)
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rich.segment import Segment
+from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 from textual.app import App
-from textual.filter import NoColor
+from textual.color import Color
+from textual.filter import LineFilter, NoColor
 from textual.theme import Theme
 
 THEMES = ("terminal", "dark", "light", "mono")
@@ -60,6 +63,20 @@ _LIGHT = {
 PALETTES: Mapping[str, Mapping[str, str]] = {"dark": _DARK, "light": _LIGHT}
 
 
+class Ground(LineFilter):
+    """Gives text and background where a widget left them to the terminal the colours of a theme."""
+
+    def __init__(self, palette: Mapping[str, str]) -> None:
+        """Use the palette's background and foreground."""
+        super().__init__()
+        self._base = Style(color=palette["foreground"], bgcolor=palette["background"])
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Paint the segments of a line."""
+        base = self._base
+        return [Segment(text, base + style if style else base, control) for text, style, control in segments]
+
+
 def theme_in_force(wanted: str, color_system: str | None, environ: Mapping[str, str]) -> tuple[str, str]:
     """The theme that can be shown instead of ``wanted``, and in words why it is another one, "" if it is not.
 
@@ -87,11 +104,13 @@ def apply_theme(app: App[Any], wanted: str, environ: Mapping[str, str]) -> str:
             app.ansi_theme_dark = _terminal_theme(palette)
     app.ansi_color = palette is None
     app.theme = _PREFIX + name
-    # Textual offers no public way to drop colours but the environment.
+    # Textual offers no public way to change these but the environment.
     filters = app._filters  # pyright: ignore[reportPrivateUsage]
-    filters[:] = [each for each in filters if not isinstance(each, NoColor)]
+    filters[:] = [each for each in filters if not isinstance(each, (NoColor, Ground))]
     if name == "mono":
         filters.append(NoColor())
+    elif palette is not None:
+        filters.insert(0, Ground(palette))
     return words
 
 
