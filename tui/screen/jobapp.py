@@ -13,6 +13,7 @@ from textual.screen import Screen
 from ...core.manager import JobManager
 from ...core.workdir import WorkDir
 from .desk import JobScreen
+from .wire import attach
 
 
 class JobApp(App[None]):
@@ -27,6 +28,7 @@ class JobApp(App[None]):
         super().__init__(ansi_color=True)
         self.theme = "ansi-dark"
         self.animation_level = "none"
+        self.wire = attach(self)
         self.desk = JobScreen(JobManager(workdir))
 
     def get_default_screen(self) -> Screen[Any]:

@@ -54,7 +54,7 @@ class _OtherTextualError(Exception):
 
 
 def _tell(error: Exception) -> None:
-    _log.error("the screen is drawn by Textual's own output", exc_info=error)
+    _log.error("the screen is drawn by Textual alone: %s: %s", type(error).__name__, error)
 
 
 def attach(app: App[Any], report: Callable[[Exception], None] = _tell) -> Wire | None:
