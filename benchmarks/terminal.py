@@ -7,6 +7,7 @@ and may swallow bytes that are still to come (``buffer``), as ssh and the networ
 from __future__ import annotations
 
 import contextlib
+import copy
 import fcntl
 import os
 import pty
@@ -29,8 +30,40 @@ from wcwidth import wcwidth
 _QUESTION = re.compile(rb"\x1b\[(?:6n|\?2026\$p)")
 
 
+# The keyboard protocol's sequences, of which pyte would draw a part; and one that has only begun.
+_KEYBOARD = re.compile(rb"\x1b\[[<>=]\d*u")
+_BEGUN = re.compile(rb"\x1b(?:\[(?:[<>=]\d*)?)?$")
+_ALTERNATIVE = 1049
+
+
 class Emulator(pyte.Screen):
-    """pyte with what it gets wrong put right: lines deleted, halves of wide characters, characters of no width."""
+    """pyte with what it lacks or gets wrong put right.
+
+    Those are the alternative screen, lines deleted, halves of wide characters, and characters of no width.
+    """
+
+    def __init__(self, columns: int, lines: int) -> None:
+        """An empty screen."""
+        super().__init__(columns, lines)
+        self._normal: tuple[Any, Any] | None = None
+
+    def set_mode(self, *modes: int, **more: Any) -> None:
+        """Set modes."""
+        super().set_mode(*modes, **more)
+        if more.get("private") and _ALTERNATIVE in modes and self._normal is None:
+            self._normal = dict(self.buffer), copy.copy(self.cursor)
+            self.buffer.clear()
+
+    def reset_mode(self, *modes: int, **more: Any) -> None:
+        """Reset modes."""
+        super().reset_mode(*modes, **more)
+        if more.get("private") and _ALTERNATIVE in modes and self._normal is not None:
+            lines, cursor = self._normal
+            self._normal = None
+            self.buffer.clear()
+            self.buffer.update(lines)
+            cursor.hidden = self.cursor.hidden
+            self.cursor = cursor
 
     def draw(self, data: str) -> None:
         """Draw text at the cursor."""
@@ -131,6 +164,7 @@ class Terminal:
         self.history: list[tuple[float, int]] = []
         self._line = b""
         self._tail = b""
+        self._begun = b""
         self._allowed = 0.0
         self._paid = time.monotonic()
         self.hung_up = False
@@ -186,9 +220,15 @@ class Terminal:
             self.output += data
             self.arrived += len(data)
             self.history.append((now, len(data)))
-            self._stream.feed(data)
+            self._draw(data)
             self._answer(data)
         return data
+
+    def _draw(self, data: bytes) -> None:
+        data = _KEYBOARD.sub(b"", self._begun + data)
+        begun = _BEGUN.search(data)
+        self._begun = begun[0] if begun else b""
+        self._stream.feed(data[: len(data) - len(self._begun)])
 
     def _answer(self, data: bytes) -> None:
         if not self.answers:
