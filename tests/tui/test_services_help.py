@@ -120,7 +120,7 @@ def test_the_command_prints_the_persons_keys_and_what_is_wrong_with_them(
 
 
 def test_keys_settings_and_words_are_known_without_loading_the_screen() -> None:
-    modules = "keymap config uistate helptext notify entries".split()
+    modules = ["keymap", "config", "uistate", "helptext", "notify", "entries"]
     program = "".join(f"import jobtui.tui.screen.{module}\n" for module in modules)
     subprocess.run([sys.executable, "-c", f"{program}import sys\nassert 'textual' not in sys.modules"], check=True)
 
