@@ -120,6 +120,16 @@ def test_the_palette_runs_what_was_typed_and_chosen() -> None:
     with_dialog(Palette(entries), body)
 
 
+def test_the_palette_shows_entries_in_a_few_lines_too() -> None:
+    async def body(app: Host, pilot: Pilot[None]) -> None:
+        assert "Cancel" in text(app)
+        await pilot.press("down")
+        await pilot.pause()
+        assert "Clear" in text(app)
+
+    with_dialog(Palette(SAMPLE), body, (30, 7))
+
+
 def test_the_palette_moves_with_arrows_and_escape_runs_nothing() -> None:
     ran: list[str] = []
     entries = [Entry(name, "", "", "", lambda name=name: ran.append(name)) for name in ("Alpha", "Beta", "Jota")]

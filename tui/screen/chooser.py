@@ -18,8 +18,9 @@ from .entries import Entry
 from .keynames import KeyNameError, key_name
 from .picklist import PickList
 
-# Lines and columns of a dialog that are no entries: borders, title, line of words, padding.
+# Lines of a dialog that are no entries: borders, title and the line below, line of words.
 _FRAME = 5
+_TALLEST = 24
 
 
 class Chooser(ModalScreen[Entry | None]):
@@ -60,7 +61,7 @@ class Chooser(ModalScreen[Entry | None]):
     def compose(self) -> ComposeResult:
         """Title, entries, one line for words."""
         with Vertical(classes="box") as box:
-            box.styles.height = len(self.entries) + _FRAME
+            box.styles.height = min(_TALLEST, len(self.entries) + _FRAME)
             yield from self.head()
             yield self.list
             yield self._words

@@ -22,7 +22,7 @@ class Palette(Chooser):
 
     DEFAULT_CSS = """
     Palette { align: center top; }
-    Palette .box { width: 100; max-height: 80%; margin-top: 1; }
+    Palette .box { width: 100; }
     Palette Input { background: ansi_default; color: ansi_default; margin-bottom: 1; }
     """
     AUTO_FOCUS = "Input"
