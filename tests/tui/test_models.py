@@ -1,70 +1,13 @@
-"""The models behind table and log, without a screen: property tests of what holds after any change."""
+"""The model behind the log, without a screen: property tests of what holds after any change."""
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobtui.core import Change, JobRow, State
 from jobtui.tui.log.window import BLOCK, KEPT, LogWindow, Piece, last_state, read_piece, readable
-from jobtui.tui.table.joblist import JobList
-
-
-def row(job: int, state: State = State.RUNNING) -> JobRow:
-    return JobRow(id=job, name=f"job {job}", state=state)
-
-
-ids = st.integers(1, 12)
-changes = st.one_of(
-    st.builds(lambda job, state: Change(row=row(job, state)), ids, st.sampled_from([State.RUNNING, State.FINISHED])),
-    st.builds(lambda job: Change(removed=job), ids),
-)
-steps = st.lists(
-    st.one_of(
-        st.lists(changes, max_size=5),
-        st.integers(-15, 15),
-        st.just("mark"),
-        st.lists(ids).map(lambda jobs: ("replace", jobs)),
-    )
-)
-
-
-@given(steps)
-def test_cursor_and_marks_stay_on_their_jobs_whatever_happens(sequence: list[object]) -> None:
-    jobs = JobList()
-    expected: dict[int, JobRow] = {}
-    for step in sequence:
-        cursor, marks = jobs.cursor, set(jobs.marks)
-        if isinstance(step, int):
-            jobs.move(step)
-        elif step == "mark":
-            jobs.toggle_mark()
-        else:
-            if isinstance(step, tuple):
-                expected = {job: row(job) for job in step[1]}
-                applied = jobs.replace(expected.values())
-            else:
-                assert isinstance(step, list)
-                for change in step:
-                    if change.removed is not None:
-                        expected.pop(change.removed, None)
-                    else:
-                        expected[change.row.id] = change.row
-                applied = jobs.apply(step)
-            assert jobs.marks == marks & expected.keys()
-            if cursor is not None and cursor in expected:
-                assert jobs.cursor == cursor and applied.lost is None
-            elif cursor is not None:
-                below = [job for job in expected if job < cursor]
-                assert applied.lost == cursor and jobs.cursor == max(below, default=min(expected, default=None))
-        order = [jobs.job_at(line) for line in range(len(jobs))]
-        assert order == sorted(expected, reverse=True) and jobs.rows == expected
-        assert +jobs.counts == Counter(row.state for row in expected.values())
-        assert [jobs.line_of(job) for job in order] == list(range(len(order)))
-        assert (jobs.cursor in expected) if expected else jobs.cursor is None
 
 
 @given(st.lists(st.binary(max_size=30), max_size=20))

@@ -24,11 +24,14 @@ from ...core.workdir import WorkDirError
 from ..bar import Bar
 from ..celltext import STATE_STYLES, called, one_line, short_path, words_of
 from ..log.pane import LogPane
+from ..ref import Ref
 from ..table.joblist import JobList
 from ..table.jobtable import JobTable
 from .actions import ACTIONS, BY_ID, Order, bindings, label
 from .dialogs import ConfirmDialog, HelpDialog, ReportDialog
 
+# The number of the one work directory.
+_PLACE = 0
 # Of the jobs that ended before the screen was opened, the newest so many are listed.
 _ENDED_LISTED = 200
 _ENGINE_LOOK = 2.0
@@ -186,24 +189,24 @@ class JobScreen(Screen[None], inherit_bindings=False):
         """Show the jobs."""
         self._trouble = ""
         self._capped = sum(row.state in ENDED for row in message.rows) >= _ENDED_LISTED
-        self.table.replace(message.rows)
+        self.table.replace(_PLACE, message.rows)
         self._jobs_changed()
 
     def on_job_screen_changed(self, message: Changed) -> None:
         """Show the changes."""
-        self.table.apply(message.changes)
+        self.table.apply(_PLACE, message.changes)
         self._jobs_changed()
 
     def on_job_screen_trouble(self, message: Trouble) -> None:
         """Say that the work directory cannot be read."""
         if message.gone and not self.jobs.rows:
             # Nobody submitted a job yet; the directory is made with the first one.
-            self.table.replace([])
+            self.table.replace(_PLACE, [])
             self._trouble = ""
         else:
             self._trouble = message.words
             if message.gone:
-                self.table.replace([])
+                self.table.replace(_PLACE, [])
         self._jobs_changed()
 
     def on_job_screen_engine_seen(self, message: EngineSeen) -> None:
@@ -219,14 +222,14 @@ class JobScreen(Screen[None], inherit_bindings=False):
     def on_job_screen_ordered(self, message: Ordered) -> None:
         """Say what became of an order: in a line for one job, in a dialog for more."""
         outcomes = message.outcomes
-        self.table.unmark(outcome.job for outcome in outcomes if outcome.done)
+        self.table.unmark(Ref(_PLACE, outcome.job) for outcome in outcomes if outcome.done)
         self._refresh_header()
         if len(outcomes) == 1:
             outcome = outcomes[0]
             words = f"{self._called(outcome.job)}: {outcome.words}"
             self.say(words if outcome.done else f"not done: {words}", bad=not outcome.done)
         else:
-            self.app.push_screen(ReportDialog(message.order, outcomes, self.jobs.rows.get))
+            self.app.push_screen(ReportDialog(message.order, outcomes, self._row))
 
     def on_job_table_cursor_moved(self, message: JobTable.CursorMoved) -> None:
         """Show the log of the job under the cursor."""
@@ -238,7 +241,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
         self._slipped_at = time.monotonic()
         current = self.jobs.current
         after = f"; the cursor is on {called(current)} now" if current is not None else ""
-        self.say(f"job {message.job} was removed{after}")
+        self.say(f"{message.words}{after}")
 
     def _jobs_changed(self) -> None:
         self.log_pane.show_job(self.jobs.current)
@@ -318,8 +321,8 @@ class JobScreen(Screen[None], inherit_bindings=False):
 
     def order(self, action: Order) -> None:
         """Give an order for the marked jobs, or for the one under the cursor; asks first where that is due."""
-        ids = self.jobs.targets()
-        rows = [self.jobs.rows[job] for job in ids]
+        ids = tuple(ref.job for ref in self.jobs.targets())
+        rows = [row for row in map(self._row, ids) if row is not None]
         refusals = [action.refuses(row) for row in rows]
         if not rows:
             self.say(f"there is no job to {action.verb}")
@@ -329,10 +332,10 @@ class JobScreen(Screen[None], inherit_bindings=False):
             self.say(f"{which} {can} {action.past}: {refusals[0]}", bad=True)
         elif not self.jobs.marks and time.monotonic() - self._slipped_at < _SLIPPED:
             self.say(f"the cursor has just moved to {called(rows[0])}; press the key again")
-        elif action.asks == "always" or ids != (self.jobs.cursor,):
+        elif action.asks == "always" or self.jobs.targets() != (self.jobs.cursor,):
             # Also for a single marked job that the cursor is not on: it may be out of sight.
             self.app.push_screen(
-                ConfirmDialog(action, ids, self.jobs.rows.get), lambda yes: self._confirmed(action, ids, yes)
+                ConfirmDialog(action, ids, self._row), lambda yes: self._confirmed(action, ids, yes)
             )
         else:
             self._confirmed(action, ids, True)
@@ -341,8 +344,11 @@ class JobScreen(Screen[None], inherit_bindings=False):
         if yes:
             self.run_worker(self._give(action, ids))
 
+    def _row(self, job: int) -> JobRow | None:
+        return self.jobs.row(Ref(_PLACE, job))
+
     def _called(self, job: int) -> str:
-        row = self.jobs.rows.get(job)
+        row = self._row(job)
         return called(row) if row is not None else f"job {job}"
 
     def go(self, where: str) -> None:
