@@ -194,15 +194,12 @@ def test_a_long_list_scrolls_with_the_cursor_and_stays_in_small_terminals() -> N
     entries = [entry(f"Entry {number}") for number in range(100)]
 
     async def body(app: Host, pilot: Pilot[None]) -> None:
-        await pilot.press("down", "down", *["pagedown"] * 9)
+        await pilot.press("down", *["pagedown"] * 3)
         await pilot.pause()
-        assert "Entry 92" in text(app) and "Entry 1 " not in text(app)
-        await pilot.press(*["pageup"] * 10)
+        assert "Entry 31" in text(app) and "Entry 1 " not in text(app)
+        await pilot.press("up", *["pageup"] * 4)
         await pilot.resize_terminal(1, 1)
-        await pilot.pause()
         await pilot.resize_terminal(40, 12)
-        await pilot.pause()
-        await pilot.press("up")
         await pilot.pause()
         assert "Entry 0" in text(app)
 
@@ -285,7 +282,7 @@ def test_the_command_log_shows_the_newest_last_and_copies_what_is_shown() -> Non
     async def body(app: Host, pilot: Pilot[None]) -> None:
         assert "cancel 39" in text(app) and "cancel 3\n" not in text(app)
         assert "\\x1b[2J" in text(app)
-        await pilot.press("slash", *"cancel 17", "enter")
+        await pilot.press("slash", *"17", "enter")
         await pilot.pause()
         assert "cancel 17" in text(app) and "cancel 39" not in text(app)
         await pilot.press("y")
