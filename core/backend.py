@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 import msgspec
 
@@ -77,6 +77,10 @@ class Found(msgspec.Struct, frozen=True):
     complete: bool
 
 
+Capability = Literal["suspend", "resume", "signal"]
+Verb = Literal["suspend", "resume"]
+
+
 class Probe(msgspec.Struct, frozen=True):
     """Whether a back end can be used here, and in words what was found."""
 
@@ -92,11 +96,13 @@ class Backend(Protocol):
 
     An instance belongs to one engine, which enters it, and is told through ``hint(job)``, from within the event
     loop, that something about a job may have changed. Leaving it never touches jobs. ``poll_interval`` is the
-    time in seconds between two polls of running jobs; None for a back end whose hints tell all.
+    time in seconds between two polls of running jobs; None for a back end whose hints tell all. ``capabilities`` are
+    the optional calls that it has.
     """
 
     name: str
     poll_interval: float | None
+    capabilities: frozenset[Capability]
 
     def __init__(self, hint: Hint, log: str) -> None:
         """Make a back end that gives its hints to ``hint``; its helpers may write to the file ``log``."""
@@ -131,6 +137,14 @@ class Backend(Protocol):
 
         Returns after asking, not after the end. The result names the jobs that could not be asked, and why.
         """
+        ...
+
+    async def order(self, verb: Verb, handles: Sequence[Handle]) -> dict[int, str]:
+        """Suspend or resume jobs; names those that could not be, and why. Only where ``verb`` is a capability."""
+        ...
+
+    async def signal(self, handles: Sequence[Handle], name: str) -> dict[int, str]:
+        """Send the signal ``name`` ("USR1") to jobs; names those that could not be reached, and why."""
         ...
 
 
