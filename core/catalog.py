@@ -14,7 +14,7 @@ import msgspec
 from . import metadir
 from .conditions import JobEnd, evaluate
 from .filters import Selection, parse_filter
-from .identity import is_alive, this_boot, this_host
+from .identity import is_alive, is_stopped, this_boot, this_host
 from .index import Indexed, IndexReader, IndexUnusableError
 from .job import ENDED, IN_FLIGHT, JobRow, Reason, State
 from .lease import Lease, is_held, read_lease
@@ -138,12 +138,16 @@ class Catalog:
         wanted = set(jobs)
         if not wanted:
             return []
+        found = self._published(wanted)
+        return self._true_rows(found, wanted - {item.row.id for item in found})
+
+    def _published(self, jobs: Iterable[int]) -> list[Indexed]:
+        """What the index says of these jobs."""
         try:
             with IndexReader(self.workdir.file(INDEX)) as index:
-                found = index.some(wanted)
+                return index.some(jobs)
         except IndexUnusableError:
-            found = []
-        return self._true_rows(found, wanted - {item.row.id for item in found})
+            return []
 
     def pick(self, selection: Selection) -> list[JobRow]:
         """The jobs that a selection means, by id."""
@@ -160,10 +164,12 @@ class Catalog:
 
     def judged(self, jobs: Iterable[int]) -> Iterator[tuple[int, Detail | None]]:
         """Each of these jobs as its folder says right now, without its earlier attempts; None if it is not there."""
-        driven = self.engine() is not None
-        for job in jobs:
+        driven, wanted = self.engine() is not None, list(jobs)
+        published = {item.row.id: item.row for item in self._published(wanted)} if driven else {}
+        for job in wanted:
             facts = self._facts(job)
-            yield job, None if facts is None else Detail(self._row(job, facts, driven), facts, [])
+            row = None if facts is None else self._row(job, facts, driven, published.get(job))
+            yield job, None if facts is None or row is None else Detail(row, facts, [])
 
     def _checked(self, query: Callable[[IndexReader], list[Indexed]]) -> list[JobRow]:
         """The rows of a query that are still true, the others made anew, and the jobs the index does not know."""
@@ -186,7 +192,7 @@ class Catalog:
         """The row of the index where its folder has not changed since, else one made anew."""
         row = item.row
         if self.workdir.mtime_ns(row.id) != item.mtime or (row.state in IN_FLIGHT and not driven):
-            return self._derive(row.id, driven)
+            return self._derive(row.id, driven, row)
         # The work directory may have been moved.
         return row if row.workdir == self._shown_path else msgspec.structs.replace(row, workdir=self._shown_path)
 
@@ -200,14 +206,17 @@ class Catalog:
         # A folder without job.json is a job just being made, or one that was never made to the end.
         return facts if facts.spec is not None or metadir.SPEC in facts.damaged else None
 
-    def _derive(self, job: int, driven: bool) -> JobRow | None:
+    def _derive(self, job: int, driven: bool, published: JobRow | None = None) -> JobRow | None:
         facts = self._facts(job)
-        return None if facts is None else self._row(job, facts, driven)
+        return None if facts is None else self._row(job, facts, driven, published)
 
-    def _row(self, job: int, facts: Facts, driven: bool) -> JobRow:
+    def _row(self, job: int, facts: Facts, driven: bool, published: JobRow | None) -> JobRow:
+        """The row by the facts, and of a job in flight by what the engine saw and ``published``."""
         verdict = judge(facts)
         if verdict.state in IN_FLIGHT and not driven:
             verdict = judge(facts, _look(facts))
+        elif published is not None and _sees_more(published, facts, verdict.state):
+            verdict = Verdict(published.state, detail=published.detail)
         if verdict.state is State.FAILED and will_retry(facts, verdict, self._default_retries(facts)):
             verdict = Verdict(State.QUEUED, detail=f"attempt {facts.attempt + 1} follows")
         if verdict.state is State.CREATED and facts.spec is not None:
@@ -235,6 +244,13 @@ class Catalog:
         return "ok" if state is State.FINISHED else "fail"
 
 
+def _sees_more(published: JobRow, facts: Facts, state: State) -> bool:
+    """Whether the engine's word says more of a job in flight than the facts, which give it this state."""
+    if published.attempt != facts.attempt or published.state not in IN_FLIGHT:
+        return False
+    return state is State.SUBMITTED or (state is State.RUNNING and published.state is State.SUSPENDED)
+
+
 def _aged(row: JobRow, now: float) -> JobRow:
     """The row with the time that a job in flight has run until now."""
     if row.started is None or row.state not in IN_FLIGHT:
@@ -250,7 +266,7 @@ def _look(facts: Facts) -> Observation | None:
     if begin.boot != this_boot():
         return Observation("gone", Reason.NODE_FAILURE, "this machine was restarted while it ran")
     if is_alive(begin.wrapper) or is_alive(begin.payload):
-        return Observation("running")
+        return Observation("suspended" if is_stopped(begin.payload) else "running")
     return Observation("gone", Reason.LOST, "the job script was killed before it could record the exit code")
 
 

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import anyio
 import anyio.lowlevel
@@ -14,13 +15,13 @@ import anyio.lowlevel
 from . import metadir
 from .backend import Answer, Backend, BackendMissingError, Handle, Rejected, Request, Took, load
 from .groups import single_errors
-from .job import IN_FLIGHT, Accepted, EngineEnd, Reason, State, Submitting
+from .job import IN_FLIGHT, Accepted, EngineEnd, Obeyed, Order, Reason, State, Submitting
 from .lease import RENEWAL, HeldLease, take
 from .publisher import Publisher
 from .roster import Roster
 from .script import job_script
 from .settings import Settings, SettingsError, read_settings
-from .verdict import Facts, Observation, judge
+from .verdict import Facts, Observation, due_orders, judge
 from .workdir import LOG, WAKE, WorkDir
 
 _log = logging.getLogger("jobtui.engine")
@@ -33,6 +34,9 @@ _RECONCILE = 60.0
 _INBOX_POLL = 2.0
 _TROUBLE_PAUSE = 5.0
 _ENVIRONMENTS_KEPT = 16
+# Seconds that a job script needs at most to say who it is; and after which orders may have taken effect.
+_FIRST_WORD = 0.05
+_EFFECT = (0.02, 1.0)
 
 
 class WorkDirGoneError(Exception):
@@ -240,6 +244,7 @@ class Engine:
         handles = [self._handle(job, facts) for job, facts in sent]
         snapshot = await backend.poll(handles)
         stop: defaultdict[float, list[Handle]] = defaultdict(list)
+        orders: defaultdict[tuple[str, str], list[Handle]] = defaultdict(list)
         for handle in handles:
             with self._roster.trouble_of(handle.job):
                 # Read again after the look: an end written in between is there now.
@@ -251,6 +256,9 @@ class Engine:
                 grace = self._stop_grace(handle.job, facts) if verdict.state is State.CANCELLING else None
                 if grace is not None:
                     stop[grace].append(self._handle(handle.job, facts))
+                for order in self._take_orders(handle.job, facts, verdict.state, backend):
+                    orders[order.verb, order.signal].append(self._handle(handle.job, facts))
+        await self._obey(orders, backend)
         for grace, some in stop.items():
             for job, why in (await backend.cancel(some, grace)).items():
                 _log.error("job %d could not be cancelled: %s", job, why)
@@ -298,6 +306,32 @@ class Engine:
             return None
         tracked.asked_to_stop = told
         return 0.0 if cancel.force else tracked.spec.grace
+
+    def _take_orders(self, job: int, facts: Facts, state: State, backend: Backend) -> list[Order]:
+        """The orders that are to be carried out now. Written down first: a signal sent twice may do harm."""
+        orders = due_orders(facts)
+        if not orders or state not in (State.RUNNING, State.SUSPENDED, State.CANCELLING):
+            return []
+        if facts.begin is None and backend.poll_interval is None:
+            # It is just starting: its processes are not known yet.
+            self._roster.look_again(job, _FIRST_WORD)
+            return []
+        metadir.write_fact(self.workdir.metadir(job), metadir.OBEYED, Obeyed(orders[-1].serial))
+        return orders
+
+    async def _obey(self, orders: Mapping[tuple[str, str], Sequence[Handle]], backend: Backend) -> None:
+        for (verb, name), handles in orders.items():
+            if verb not in backend.capabilities:
+                refused = dict.fromkeys((handle.job for handle in handles), "the back end cannot do that")
+            elif verb == "signal":
+                refused = await backend.signal(handles, name)
+            else:
+                refused = await backend.order("suspend" if verb == "suspend" else "resume", handles)
+            for job, why in refused.items():
+                _log.error("job %d: %s could not be carried out: %s", job, f"{verb} {name}".strip(), why)
+            for handle in handles:
+                for pause in _EFFECT:
+                    self._roster.look_again(handle.job, pause)
 
     async def _sweep(self) -> None:
         """Stop what jobs that ran into their time limit left behind."""

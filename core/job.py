@@ -232,12 +232,38 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     force: bool = False
 
 
+class Order(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One order in ``job.intent`` for a running attempt, to be carried out once: a later one has a higher ``serial``.
+
+    ``at`` is epoch seconds; ``signal`` says which one to send, without "SIG".
+    """
+
+    serial: int
+    attempt: int
+    verb: Literal["signal", "suspend", "resume"]
+    at: float
+    by: str
+    signal: str = ""
+
+
 class Intent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """``job.intent``: what is asked of the job and still stands; ``hold`` is True, False (released) or unsaid."""
+    """``job.intent``: what is asked of the job.
+
+    ``cancel``, ``retry``, ``hold`` (True, False for released, or unsaid) and ``priority`` (instead of the spec's) stand
+    until they are changed. ``orders`` are the newest of those that were given, oldest first.
+    """
 
     cancel: Asked | None = None
     retry: Asked | None = None
     hold: bool | None = None
+    priority: int | None = None
+    orders: tuple[Order, ...] = ()
+
+
+class Obeyed(msgspec.Struct, frozen=True):
+    """``job.obeyed``: the orders up to this ``serial`` were carried out, or could not be."""
+
+    serial: int
 
 
 # Without garbage collection: rows are many, and hold nothing that could hold them.

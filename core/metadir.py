@@ -20,6 +20,7 @@ from .job import (
     EngineEnd,
     Intent,
     JobSpec,
+    Obeyed,
     Submitting,
 )
 from .verdict import Facts
@@ -29,6 +30,7 @@ SCRIPT = "job.wrapped."
 SUBMITTING = "job.submitting"
 JID = "job.jid"
 INTENT = "job.intent"
+OBEYED = "job.obeyed"
 BEGIN = "job.begin"
 RC = "job.rc"
 END = "job.end"
@@ -218,6 +220,7 @@ def read_facts(metadir: str, spec: JobSpec | None = None) -> Facts:
         attempt=attempt,
         moving=moving,
         intent=(reader.fact(INTENT, Intent) or Intent()) if INTENT in names else Intent(),
+        obeyed=(reader.fact(OBEYED, Obeyed) or Obeyed(0)).serial if OBEYED in names else 0,
         submitting=submitting,
         accepted=accepted,
         claimed=BEGIN in names,

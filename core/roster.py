@@ -18,7 +18,7 @@ from .job import ENDED, IN_FLIGHT, Asked, EngineEnd, Intent, JobSpec, Reason, St
 from .publisher import Publisher
 from .queue import InUse, ReadyQueue
 from .settings import Settings, budget, default_retries
-from .verdict import Facts, Verdict, judge, judge_attempt, retry_asked, summarize, will_retry
+from .verdict import Facts, Verdict, judge, judge_attempt, priority_of, retry_asked, summarize, will_retry
 from .workdir import WorkDir
 
 _log = logging.getLogger("jobtui.engine")
@@ -208,7 +208,7 @@ class Roster:
         if pause > 0:
             self.look_again(job, pause)
             return Verdict(State.QUEUED, detail=f"attempt {facts.attempt} may start {pause:.0f} s from now")
-        self.ready.add(job, spec.priority, spec.resources)
+        self.ready.add(job, priority_of(facts), spec.resources)
         lacking = self.use.lacking(spec.resources, self.budget)
         return Verdict(State.QUEUED, detail=f"waits for {lacking}" if "budget" in lacking else "")
 
@@ -284,7 +284,7 @@ class Roster:
         row = summarize(job, self.workdir.path, facts, verdict)
         tracked = self.tracked.get(job)
         if tracked is not None:
-            key = (row.state, row.detail, row.attempt, row.jid, row.started)
+            key = (row.state, row.detail, row.attempt, row.jid, row.started, row.priority)
             if tracked.published == key:
                 return
             tracked.published = key
