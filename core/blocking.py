@@ -108,6 +108,26 @@ class BlockingJobManager:
         """Let held jobs start."""
         return orders.release(self.workdir, jobs)
 
+    def signal(self, jobs: Sequence[int], name: str) -> list[Outcome]:
+        """Send a signal (``USR1``) to running jobs; raises ValueError for one that there is not."""
+        return orders.signal(self.workdir, jobs, name)
+
+    def suspend(self, jobs: Sequence[int]) -> list[Outcome]:
+        """Stop running jobs where they are; see ``orders.suspend``."""
+        return orders.suspend(self.workdir, jobs)
+
+    def resume(self, jobs: Sequence[int]) -> list[Outcome]:
+        """Let suspended jobs go on."""
+        return orders.resume(self.workdir, jobs)
+
+    def set_priority(self, jobs: Sequence[int], value: int) -> list[Outcome]:
+        """Give waiting jobs another priority; those with a higher one start first."""
+        return orders.set_priority(self.workdir, jobs, value)
+
+    def capabilities(self, backend: str) -> frozenset[str]:
+        """What a back end can do beside starting and stopping jobs: "suspend", "resume", "signal". Starts nothing."""
+        return frozenset[str](orders.capabilities(backend))
+
     def remove(self, jobs: Sequence[int]) -> list[Outcome]:
         """Delete ended jobs with their output for good."""
         return orders.remove(self.workdir, jobs)

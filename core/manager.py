@@ -222,6 +222,26 @@ class JobManager:
         """Let held jobs start."""
         return await self._call(orders.release, self.workdir, jobs)
 
+    async def signal(self, jobs: Sequence[int], name: str) -> list[Outcome]:
+        """Send a signal (``USR1``) to running jobs; raises ValueError for one that there is not."""
+        return await self._call(orders.signal, self.workdir, jobs, name)
+
+    async def suspend(self, jobs: Sequence[int]) -> list[Outcome]:
+        """Stop running jobs where they are; see ``orders.suspend``."""
+        return await self._call(orders.suspend, self.workdir, jobs)
+
+    async def resume(self, jobs: Sequence[int]) -> list[Outcome]:
+        """Let suspended jobs go on."""
+        return await self._call(orders.resume, self.workdir, jobs)
+
+    async def set_priority(self, jobs: Sequence[int], value: int) -> list[Outcome]:
+        """Give waiting jobs another priority; those with a higher one start first."""
+        return await self._call(orders.set_priority, self.workdir, jobs, value)
+
+    def capabilities(self, backend: str) -> frozenset[str]:
+        """What a back end can do beside starting and stopping jobs: "suspend", "resume", "signal". Starts nothing."""
+        return frozenset[str](orders.capabilities(backend))
+
     async def remove(self, jobs: Sequence[int]) -> list[Outcome]:
         """Delete ended jobs with their output for good."""
         return await self._call(orders.remove, self.workdir, jobs)

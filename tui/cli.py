@@ -11,25 +11,30 @@ import click
 
 from .common import default_workdir
 
-# In the order of --help. Modules are imported when their command is used: listing jobs must not load the screen.
+# In the order of --help: the module of each command, which is imported when the command is used, and what it does.
+# Listing jobs must not load the screen, nor help every command.
 _COMMANDS = {
-    "submit": "cmd_submit",
-    "run": "cmd_run",
-    "ls": "cmd_list",
-    "show": "cmd_show",
-    "logs": "cmd_logs",
-    "wait": "cmd_wait",
-    "cancel": "cmd_orders",
-    "retry": "cmd_orders",
-    "resubmit": "cmd_submit",
-    "hold": "cmd_orders",
-    "release": "cmd_orders",
-    "rm": "cmd_orders",
-    "queue": "cmd_list",
-    "engine": "cmd_engine",
-    "doctor": "cmd_engine",
-    "demo": "cmd_demo",
-    "completion": "cmd_completion",
+    "submit": ("cmd_submit", "Submit a job and print its id."),
+    "run": ("cmd_run", "Submit a job, follow its output, and exit with its exit code."),
+    "ls": ("cmd_list", "List the active jobs and the newest ended ones."),
+    "show": ("cmd_show", "Show jobs in full."),
+    "logs": ("cmd_logs", "Print a job's output."),
+    "wait": ("cmd_wait", "Wait until jobs have ended."),
+    "cancel": ("cmd_orders", "Stop jobs with all their processes."),
+    "retry": ("cmd_orders", "Run ended jobs again: the same job, the next attempt."),
+    "resubmit": ("cmd_submit", "Submit jobs again as new jobs, with changes if wanted."),
+    "hold": ("cmd_orders", "Keep waiting jobs from starting."),
+    "release": ("cmd_orders", "Let held jobs start."),
+    "priority": ("cmd_orders", "Give waiting jobs another priority."),
+    "signal": ("cmd_orders", "Send a signal to running jobs."),
+    "suspend": ("cmd_orders", "Stop running jobs where they are, until they are resumed."),
+    "resume": ("cmd_orders", "Let suspended jobs go on."),
+    "rm": ("cmd_orders", "Delete ended jobs with their output for good."),
+    "queue": ("cmd_list", "Show what waits, in which order, and why."),
+    "engine": ("cmd_engine", "Show, start, stop or set the engine, which drives the jobs."),
+    "doctor": ("cmd_engine", "Check this machine and the work directory."),
+    "demo": ("cmd_demo", "Submit lively sample jobs, and open the screen on them."),
+    "completion": ("cmd_completion", "Print the completion script of a shell."),
 }
 
 
@@ -58,9 +63,13 @@ class _Commands(click.Group):
             return None
         from importlib import import_module
 
-        command = getattr(import_module(f".{_COMMANDS[cmd_name]}", __package__), cmd_name)
+        command = getattr(import_module(f".{_COMMANDS[cmd_name][0]}", __package__), cmd_name)
         assert isinstance(command, click.Command)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in _COMMANDS.items()])
 
 
 def _version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:

@@ -12,7 +12,7 @@ import click
 from ..core.conditions import AfterJob, AfterTime, Condition, Ending, all_of
 from ..core.filters import FilterError, parse_ids
 from ..core.job import JobSpec, Resources, Retry
-from ..core.units import parse_duration, parse_size, parse_time
+from ..core.units import parse_duration, parse_signal, parse_size, parse_time
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -47,6 +47,7 @@ SIZE = _Read("size", parse_size)
 TIME = _Read("time", lambda text: parse_time(text, time.time()))
 IDS = _Read("ids", parse_ids)
 VARIABLE = _Read("name=value", _variable)
+SIGNAL = _Read("signal", parse_signal)
 
 _OPTIONS = [
     click.option("--name", help="Name of the job [default: its program's name]."),

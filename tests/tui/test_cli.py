@@ -590,7 +590,44 @@ def test_cancel_takes_ranges_and_filters_and_leaves_ended_jobs_alone(jobs: Jobs)
     assert b"ended already" in jobs("cancel", "tag:sel", check=1).stderr
 
 
+# -- signal, suspend, resume, priority
+
+
+def test_a_running_job_gets_signals_and_can_be_suspended_and_resumed(jobs: Jobs, until: Until) -> None:
+    job = jobs.submit("--shell", "trap 'echo signal' USR1; echo up; while :; do sleep 0.05; done")
+    until(lambda: jobs.out(job) == b"up\n")
+    assert jobs("signal", "USR1", str(job)).stdout == f"job {job}: asked to send it USR1\n".encode()
+    until(lambda: jobs.out(job) == b"up\nsignal\n")
+    jobs("suspend", str(job))
+    until(lambda: [row.id for row in jobs.manager.select("state:suspended")] == [job])
+    assert b"only a running job can be suspended" in jobs("suspend", str(job), check=1).stderr
+    jobs("resume", str(job))
+    until(lambda: jobs.manager.catalog.some([job])[0].state == "running")
+    jobs("signal", "kill", str(job))
+    assert jobs.wait(job) == 1
+    assert b"killed by SIGKILL, which " in jobs("show", str(job)).stdout
+
+
+def test_the_priority_of_waiting_jobs_can_be_changed(jobs: Jobs) -> None:
+    held = [jobs.submit("--hold", "--", "true") for _ in range(2)]
+    assert jobs("priority", "-5", str(held[0])).stdout == f"job {held[0]}: has priority -5 now\n".encode()
+    jobs("priority", "10", f"{held[1]}")
+    assert [jobs.row(job)["priority"] for job in held] == [-5, 10]
+
+
 # -- retry and resubmit
+
+
+def test_only_the_failed_tasks_of_an_array_are_run_again(jobs: Jobs) -> None:
+    line = "exit $((JOBTUI_ARRAY_INDEX % 2 * (2 - JOBTUI_ATTEMPT)))"
+    ids = jobs("submit", "--array", "1-4", "--shell", line).stdout.decode().strip()
+    first = int(ids.split("-")[0])
+    other = jobs.submit("--", "false")
+    assert jobs.wait(*range(first, first + 4), other) == 1
+    done = jobs("retry", f"array:{first}", "state:failed").stdout.decode()
+    assert done == "".join(f"job {job}: runs again as attempt 2\n" for job in (first, first + 2))
+    assert jobs.wait(*range(first, first + 4)) == 0
+    assert [jobs.row(job)["attempt"] for job in (*range(first, first + 4), other)] == [2, 1, 2, 1, 1]
 
 
 def test_retry_runs_the_same_job_again_and_keeps_the_earlier_output(jobs: Jobs, tmp_path: Path) -> None:
@@ -816,7 +853,7 @@ def test_commands_and_options_are_completed(jobtui: Command) -> None:
         env = {"_JOBTUI_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
         return [line.rpartition(",")[2] for line in jobtui(env=env).stdout.splitlines()]
 
-    assert set(complete("jobtui", "re")) == {"retry", "resubmit", "release"}
+    assert set(complete("jobtui", "re")) == {"retry", "resubmit", "release", "resume"}
     assert "--retries" in complete("jobtui", "submit", "--ret")
     assert set(complete("jobtui", "engine", "sta")) == {"status", "start"}
 

@@ -108,6 +108,9 @@ USAGE = [
     (["engine", "set", "slots=many"], "slots"),
     (["engine", "set", "autostart=maybe"], "autostart is on or off"),
     (["completion", "tcsh"], "'tcsh' is not one of"),
+    (["signal", "USR9", "1"], "'USR9' is not a signal; write it like USR1, TERM or 10"),
+    (["signal", "1"], "Missing argument"),
+    (["priority", "high", "1"], "'high' is not a valid integer"),
 ]
 REFUSED = [
     (["show", "99"], "there is no job 99 in "),
@@ -122,6 +125,10 @@ REFUSED = [
     (["cancel", "2"], "job 2: it has ended already (finished)"),
     (["hold", "2"], "job 2: only a waiting job can be held, and this one is finished"),
     (["release", "2"], "job 2: it is not held (finished)"),
+    (["signal", "HUP", "1"], "job 1: only a running job can be sent a signal, and this one is held"),
+    (["suspend", "2"], "job 2: only a running job can be suspended, and this one is finished"),
+    (["resume", "1"], "job 1: only a suspended job can be resumed, and this one is held"),
+    (["priority", "-5", "2"], "job 2: only a waiting job has a place in the queue, and this one is finished"),
     (["logs", "--attempt", "7", "2"], "job 2 has no attempt 7; this is attempt 1"),
     (["submit", "--after", "99", "--", "x"], "after job 99, but there is no such job"),
     (["submit", "--cwd", "/not/here", "--", "x"], "there is no directory /not/here to run in"),
@@ -206,6 +213,14 @@ def test_help_is_there_for_every_command_and_fits_a_terminal(mistake: Command) -
             assert max(map(len, done.stdout.splitlines())) <= 90
     for name in ("submit", "run", "ls", "show", "logs", "cancel", "retry", "resubmit", "wait", "rm"):
         assert "Examples:" in mistake(name, "--help").stdout
+
+
+def test_help_loads_no_command() -> None:
+    code = (
+        "import sys; from jobtui.tui.cli import main; main(['--help']); print([m for m in sys.modules if 'cmd_' in m])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_without_a_terminal_jobtui_alone_shows_its_help(jobtui: Command) -> None:
