@@ -111,7 +111,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
         self._slipped_at = float("-inf")
         self.header = Bar("header")
         self.table = JobTable(self.jobs)
-        self.log_pane = LogPane(manager)
+        self.log_pane = LogPane()
         self.footer = Bar("footer")
 
     def compose(self) -> ComposeResult:
@@ -233,7 +233,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
 
     def on_job_table_cursor_moved(self, message: JobTable.CursorMoved) -> None:
         """Show the log of the job under the cursor."""
-        self.log_pane.show_job(self.jobs.current)
+        self.log_pane.show(self.manager, self.jobs.current)
         self._refresh_footer()
 
     def on_job_table_removed(self, message: JobTable.Removed) -> None:
@@ -244,7 +244,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
         self.say(f"{message.words}{after}")
 
     def _jobs_changed(self) -> None:
-        self.log_pane.show_job(self.jobs.current)
+        self.log_pane.show(self.manager, self.jobs.current)
         self._refresh_header()
         self._refresh_footer()
         if isinstance(self.app.screen, ConfirmDialog):
@@ -354,7 +354,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
     def go(self, where: str) -> None:
         """Move in the pane that has the focus."""
         if self.log_pane.view.has_focus or where in ("left", "right"):
-            self.log_pane.view.go(where)
+            self.log_pane.go(where)
         else:
             self.table.go(where)
 
@@ -374,7 +374,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
 
     def toggle_follow(self) -> None:
         """Follow the log, or stop."""
-        self.log_pane.view.set_follow(not self.log_pane.view.follow)
+        self.log_pane.toggle_follow()
 
     def switch_focus(self) -> None:
         """Give the keys to the other pane."""
