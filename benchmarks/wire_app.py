@@ -91,7 +91,7 @@ class Table(ScrollView, can_focus=True):
         top = self.scroll_offset.y
         for y in random.sample(range(self.size.height), min(20, self.size.height)):
             self.ticks[top + y] = self.ticks.get(top + y, 0) + 1
-            self.refresh(Region(50, y, 9, 1))
+            self.refresh(Region(58, y, 9, 1))
 
 
 class Log(ScrollView, can_focus=True):
@@ -130,7 +130,9 @@ class Dialog(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Label("Really?")
-            yield Input()
+            line = Input()
+            line.cursor_blink = False
+            yield line
 
 
 class Sample(App[None]):

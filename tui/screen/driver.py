@@ -229,7 +229,7 @@ class ScreenDriver(LinuxDriver):
     def _hear_answers(self, terminal: Tty) -> None:
         """Wait a moment for answers on their way, which would else be typed into the shell."""
         deadline = time.monotonic() + _LAST_ANSWERS
-        while self._flow.awaited and not terminal.lost and (left := deadline - time.monotonic()) > 0:
+        while self._flow.awaited(time.monotonic()) and not terminal.lost and (left := deadline - time.monotonic()) > 0:
             terminal.drain(left)
             terminal.wait_for_input(max(0.0, deadline - time.monotonic()))
         if self._tick is not None:

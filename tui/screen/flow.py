@@ -12,8 +12,8 @@ from collections import deque
 QUESTION = "\x1b[6n"
 # Bytes after which a question is due.
 _EVERY = 2048
-# Bytes that may be on their way: half a second of a slow line, and many small frames on a line with a long way.
-_WINDOW = 16384
+# Bytes that may be on their way: a fraction of a second of a slow line, and many small frames on a long one.
+_WINDOW = 8192
 # Seconds after which an answer is taken for lost, and how many lost ones in a row end the questions.
 _PATIENCE = 2.0
 _LOST = 3
@@ -30,10 +30,9 @@ class Flow:
         self._asked: deque[tuple[int, float]] = deque()
         self._lost = 0
 
-    @property
-    def awaited(self) -> bool:
-        """Whether an answer is on its way."""
-        return bool(self._asked)
+    def awaited(self, now: float) -> bool:
+        """Whether an answer may be on its way."""
+        return bool(self._asked) and now - self._asked[-1][1] < _PATIENCE
 
     def sent(self, count: int) -> None:
         """Some bytes were sent."""

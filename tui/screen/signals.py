@@ -24,19 +24,19 @@ _PATIENCE = 5.0
 def heed(app: App[Any], before_exit: Callable[[], None]) -> None:
     """End ``app`` in good order on SIGTERM, SIGHUP, SIGINT, SIGQUIT, and when its terminal is gone.
 
-    ``before_exit`` is called first, once, in the event loop; it keeps what is to be kept. If the app is told twice, or
-    has not ended some seconds later, it ends at once, with the terminal restored. Call this in the running app.
+    ``before_exit`` is called first, once, in the event loop; it keeps what is to be kept. If the app has not ended some
+    seconds later, it ends at once, with the terminal restored. Call this in the running app.
     """
     loop = asyncio.get_running_loop()
     before: dict[int, Any] = {}
     told = False
 
-    def leave(number: int) -> None:
+    def leave() -> None:
+        # A terminal that goes tells so several times.
         nonlocal told
         if told:
-            _end_now(app, number)
+            return
         told = True
-        _end_later(app, number)
         try:
             before_exit()
         except Exception as error:  # noqa: BLE001 a bug, which ends the app and is told as any other
@@ -50,15 +50,25 @@ def heed(app: App[Any], before_exit: Callable[[], None]) -> None:
         if loop.is_closed():
             signal.signal(number, before[number])
             os.kill(os.getpid(), number)
-        else:
-            loop.call_soon_threadsafe(leave, number)
+            return
+        if not told and _has_terminal(app):
+            _end_later(app, number)
+        loop.call_soon_threadsafe(leave)
+
+    def lost() -> None:
+        _end_later(app, signal.SIGHUP)
+        leave()
 
     for number in _ENDING:
         # In tests the app may run beside the main thread, where there are no handlers.
         with contextlib.suppress(ValueError):
             before[number] = signal.signal(number, heard)
     if isinstance(app._driver, ScreenDriver):
-        app._driver.lost = lambda: leave(signal.SIGHUP)
+        app._driver.lost = lost
+
+
+def _has_terminal(app: App[Any]) -> bool:
+    return not isinstance(app._driver, ScreenDriver) or app._driver.active
 
 
 def _end_later(app: App[Any], number: int) -> None:

@@ -34,6 +34,14 @@ def _in_use(driver: LinuxDriver) -> bool:
     return writer is not None and writer.is_alive()
 
 
+def unfit(environ: Mapping[str, str]) -> str:
+    """In words, why the terminal cannot show the screen; "" if it can."""
+    kind = environ.get("TERM", "")
+    if kind in ("dumb", "unknown"):
+        return f"this terminal (TERM={kind}) cannot show the screen; jobtui ls lists the jobs"
+    return ""
+
+
 def through_tmux(sequence: str, environ: Mapping[str, str]) -> str:
     """What makes tmux hand ``sequence`` on to the terminal around it; the sequence itself outside of tmux.
 

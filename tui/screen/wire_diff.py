@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, compress
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from operator import ne, or_
 
 from .wire_cells import PLAIN, REST, Line, Palette, blank
@@ -22,6 +22,7 @@ _ROUNDS = 3
 # Columns at the right edge that may not take part in a scroll: a scroll bar and a frame.
 _EDGE = 3
 _RUNS = re.compile(r"(.)\1*", re.DOTALL)
+_STRETCHES = re.compile(rb"\x01(?:\x00{0,%d}\x01)*" % _GAP)
 # Characters on whose width terminals disagree; behind each of them the cursor is placed anew.
 _FRAGILE = re.compile(
     "[^\x00-\u02ff\u0370-\u052f\u1100-\u115f\u1e00-\u1fff\u2010-\u2027\u2190-\u2193\u2196-\u21a8\u2200-\u22ff\u2500-\u25a9"
@@ -71,33 +72,33 @@ class Pen:
             self._parts.append(f"\x1b]8;id={code.link[1]};{code.link[0]}\x1b\\" if code.link else "\x1b]8;;\x1b\\")
         self._look = look
 
-    def put(self, y: int, line: Line, start: int, end: int) -> None:
-        """Write some cells of a line in their place."""
-        width = len(line.text)
-        shown = max(len(line.text.rstrip(" ")), len(line.look.rstrip(PLAIN)))
-        stop = max(start, shown) if end - max(start, shown) >= _ERASE else end
-        clusters = dict(line.clusters)
-        x = start
-        while x < stop:
-            run = _RUNS.match(line.look, x, stop)
-            assert run is not None
-            x = run.end()
-            self._write(y, run.start(), line, x, clusters, width)
-        if stop < end:
-            self.move(y, stop)
-            self.wear(PLAIN)
-            self._parts.append("\x1b[K")
+    def put(self, y: int, line: Line, stretches: Iterable[tuple[int, int]]) -> None:
+        """Write some stretches of a line's cells in their place."""
+        text, look, clusters = line.text, line.look, dict(line.clusters)
+        # From here on the line is blank.
+        inked = _inked(line)
+        for start, end in stretches:
+            stop = max(start, inked) if end - max(start, inked) >= _ERASE else end
+            x = start
+            while x < stop:
+                run = _RUNS.match(look, x, stop)
+                assert run is not None
+                self._write(y, x, text[x : run.end()], look[x], clusters, len(text))
+                x = run.end()
+            if stop < end:
+                self.move(y, stop)
+                self.wear(PLAIN)
+                self._parts.append("\x1b[K")
 
-    def _write(self, y: int, x: int, line: Line, end: int, clusters: dict[int, str], width: int) -> None:
+    def _write(self, y: int, x: int, text: str, look: str, clusters: dict[int, str], width: int) -> None:
         """Write cells of one look."""
-        text = line.text[x:end]
         while text:
             self.move(y, x)
-            self.wear(line.look[x])
+            self.wear(look)
             odd = None if text.isascii() and not clusters else _first_odd(text, x, clusters)
             plain = text if odd is None else text[:odd]
             if plain:
-                self._parts.append(plain.replace(REST, ""))
+                self._parts.append(plain if plain.isprintable() else plain.replace(REST, ""))
                 x += len(plain)
                 # In the last column a terminal waits, or not, before it goes to the next line.
                 self._at = (y, x) if x < width else None
@@ -152,30 +153,32 @@ def paint(shown: list[Line | None], wanted: Sequence[Line], palette: Palette) ->
     for y, new in enumerate(wanted):
         old = shown[y]
         if old is None:
-            pen.put(y, new, 0, len(new.text))
+            pen.put(y, new, [(0, len(new.text))])
         elif old != new:
-            for start, end in spans(old, new):
-                pen.put(y, new, start, end)
+            pen.put(y, new, spans(old, new))
         shown[y] = new
     return pen
 
 
-def spans(old: Line, new: Line) -> Iterator[tuple[int, int]]:
+def spans(old: Line, new: Line) -> list[tuple[int, int]]:
     """The stretches of cells in which two lines differ, those close to each other as one."""
-    differs = map(or_, map(ne, old.text, new.text), map(ne, old.look, new.look))
-    cells = list(compress(range(len(new.text)), differs))
+    cells = bytes(_differing(old, new))
     if old.clusters != new.clusters:
-        odd = {place for place, _ in set(old.clusters) ^ set(new.clusters)}
-        cells = sorted(odd.union(cells))
-    if not cells:
-        return
-    start = end = cells[0]
-    for cell in cells:
-        if cell - end > _GAP:
-            yield _whole(new, start, end)
-            start = cell
-        end = cell + 1
-    yield _whole(new, start, end)
+        marked = bytearray(cells)
+        for place, _ in set(old.clusters) ^ set(new.clusters):
+            marked[place] = 1
+        cells = bytes(marked)
+    stretches = [stretch.span() for stretch in _STRETCHES.finditer(cells)]
+    return [_whole(new, *stretch) for stretch in stretches] if REST in new.text else stretches
+
+
+def _differing(old: Line, new: Line) -> Iterator[bool]:
+    """For each cell whether two lines differ in it."""
+    if old.look == new.look:
+        return map(ne, old.text, new.text)
+    if old.text == new.text:
+        return map(ne, old.look, new.look)
+    return map(or_, map(ne, old.text, new.text), map(ne, old.look, new.look))
 
 
 def _whole(line: Line, start: int, end: int) -> tuple[int, int]:
@@ -204,13 +207,12 @@ def find_scroll(shown: Sequence[Line | None], wanted: Sequence[Line]) -> Scroll 
     changed = [y for y, new in enumerate(wanted) if shown[y] != new]
     if len(changed) < 3 or None in shown:
         return None
-    best: Scroll | None = None
-    most = _WORTH
-    for up in _shifts(shown, wanted, changed):
-        saved, scroll = _region(shown, wanted, up)
-        if saved > most:
-            best, most = scroll, saved
-    return best
+    shifts = _shifts(shown, wanted, changed)
+    if not shifts:
+        return None
+    now = [_cost(old, new) for old, new in zip(shown, wanted, strict=True)]
+    saved, scroll = max(_region(shown, wanted, now, up) for up in shifts)
+    return scroll if saved > _WORTH else None
 
 
 def _shifts(shown: Sequence[Line | None], wanted: Sequence[Line], changed: Sequence[int]) -> list[int]:
@@ -226,18 +228,20 @@ def _shifts(shown: Sequence[Line | None], wanted: Sequence[Line], changed: Seque
         # Blank lines and rules are everywhere.
         if text in places and len(set(text)) > 2:
             votes.update(old - y for old in places[text][:4] if old != y)
-    return [shift for shift, count in votes.most_common(2) if count > 1]
+    likely = [(shift, count) for shift, count in votes.most_common(2) if count > 1]
+    # No second look where most lines agree.
+    return [shift for shift, _ in (likely[:1] if likely and likely[0][1] > len(changed) // 2 else likely)]
 
 
-def _region(shown: Sequence[Line | None], wanted: Sequence[Line], up: int) -> tuple[int, Scroll]:
-    """The region whose move by ``up`` saves most, with the number of cells saved."""
+def _region(shown: Sequence[Line | None], wanted: Sequence[Line], costs: Sequence[int], up: int) -> tuple[int, Scroll]:
+    """The region whose move by ``up`` saves most, with the bytes saved; ``costs`` are those of each line as it is."""
     height = len(wanted)
     # A move down is a move up in a mirror.
     order = range(height) if up > 0 else range(height - 1, -1, -1)
     new = [wanted[y] for y in order]
     old = [shown[y] for y in order]
     move = abs(up)
-    now = [_cost(old[y], new[y]) for y in range(height)]
+    now = [costs[y] for y in order]
     gains = [now[y] - _cost(old[y + move], new[y]) for y in range(height - move)]
     # The lines that become free are blank, whatever they showed before.
     losses = list(accumulate((_inked(line) - cost for line, cost in zip(new, now, strict=True)), initial=0))
@@ -260,7 +264,7 @@ def _cost(old: Line | None, new: Line) -> int:
         return len(new.text)
     if old == new:
         return 0
-    return _WAY + sum(map(or_, map(ne, old.text, new.text), map(ne, old.look, new.look)))
+    return _WAY + sum(_differing(old, new))
 
 
 def _inked(line: Line) -> int:
