@@ -11,6 +11,7 @@ from .catalog import Catalog, Detail
 from .filters import Selection, parse_filter, parse_selection
 from .job import JobRow, JobSpec, Outcome
 from .lease import Lease
+from .progress import ProgressReader, with_progress
 from .settings import Settings, read_settings, write_settings
 from .supervisor import start_engine, stop_engine
 from .workdir import Hint, WorkDir
@@ -45,6 +46,10 @@ class BlockingJobManager:
     def detail(self, job: int) -> Detail | None:
         """One job in full, or None if there is no such job."""
         return self.catalog.detail(job)
+
+    def with_progress(self, rows: Sequence[JobRow]) -> list[JobRow]:
+        """These rows, those of running jobs with the progress that they show now."""
+        return with_progress(rows, ProgressReader(self.workdir))
 
     def engine(self) -> Lease | None:
         """Who drives the work directory now, if anybody."""

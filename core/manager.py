@@ -19,6 +19,7 @@ from .job import ENDED, JobRow, JobSpec, Outcome, State
 from .journal import Change
 from .lease import Lease
 from .logfile import Added, LogFile
+from .progress import ProgressReader
 from .supervisor import ensure_engine
 from .watch import changes_in
 from .workdir import JOURNAL, WorkDir
@@ -78,6 +79,7 @@ class JobManager:
         """Use the work directory at a path; it is made when the first job is submitted."""
         self.workdir = workdir if isinstance(workdir, WorkDir) else WorkDir(workdir)
         self.catalog = Catalog(self.workdir)
+        self._progress = ProgressReader(self.workdir)
 
     async def _call(self, function: Callable[..., _T], *values: object) -> _T:
         return await anyio.to_thread.run_sync(lambda: function(*values))
@@ -104,6 +106,13 @@ class JobManager:
     async def dossier(self, job: int) -> Dossier | None:
         """One job with its attempts, files, conditions and script, or None if there is no such job; raises OSError."""
         return await self._call(dossier, self.catalog, job)
+
+    async def progress(self, jobs: Iterable[int]) -> dict[int, float]:
+        """How far running jobs are, 0 to 1, as far as they show it: in ``job.progress``, or at the end of their output.
+
+        Meant for the jobs in view: asking again costs little where nothing was written.
+        """
+        return await self._call(self._progress.of, list(jobs))
 
     async def engine(self) -> Lease | None:
         """Who drives the work directory now, if anybody."""

@@ -227,7 +227,7 @@ def read_facts(metadir: str, spec: JobSpec | None = None) -> Facts:
         begin=begin,
         end=end,
         engine_end=reader.fact(END, EngineEnd) if END in names else None,
-        progress=_read_progress(metadir) if PROGRESS in names else None,
+        progress=read_progress(metadir) if PROGRESS in names else None,
         settled=STATUS in names and _is_settled(metadir),
         damaged=tuple(reader.damaged),
     )
@@ -276,7 +276,7 @@ def _read_end(reader: _Reader) -> End | None:
     return None if end is None else msgspec.structs.replace(end, at=got[1])
 
 
-def _read_progress(metadir: str) -> float | None:
+def read_progress(metadir: str) -> float | None:
     """The share done, 0 to 1, out of ``job.progress``: a number (percent) or an object with ``percent``."""
     got = _read(f"{metadir}/{PROGRESS}")
     try:

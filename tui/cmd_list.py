@@ -47,6 +47,8 @@ def ls(everything: bool, as_json: bool, quiet: bool, workdir: WorkDir, filter_wo
     test = parse_filter(join_terms(filter_words))
     complete = everything or as_json or quiet or bool(filter_words)
     rows = manager.catalog.all() if complete else manager.catalog.recent(_ENDED_SHOWN)
+    if not quiet:
+        rows = manager.with_progress(rows)
     rows = [row for row in rows if test(row)]
     if as_json:
         print_json(list(map(as_object, rows)))
@@ -83,7 +85,9 @@ def _print_jobs(rows: list[JobRow]) -> None:
 
 
 def _state_words(row: JobRow) -> str:
-    """The state, and for a failure that the exit code does not tell, why."""
+    """The state, for a failure that the exit code does not tell why, and how far a running job is."""
+    if row.state is State.RUNNING and row.progress is not None:
+        return f"{row.state} {row.progress:.0%}"
     if row.state is State.FAILED and row.reason not in (None, "exit-code"):
         return f"{row.state} ({row.reason})"
     return str(row.state)

@@ -35,6 +35,8 @@ def show(as_json: bool, workdir: WorkDir, jobs: tuple[str, ...]) -> None:
     """
     manager = existing(workdir)
     details = [detail for row in chosen(manager, jobs) if (detail := manager.detail(row.id)) is not None]
+    rows = manager.with_progress([detail.row for detail in details])
+    details = [msgspec.structs.replace(detail, row=row) for detail, row in zip(details, rows, strict=True)]
     if as_json:
         print_json([_as_json(detail) for detail in details])
         return
@@ -81,6 +83,7 @@ def _lines(detail: Detail) -> list[str]:
         ("created", _when(row.created)),
         ("started", _when(row.started)),
         ("ended", _when(row.ended)),
+        ("progress", "" if row.progress is None else f"{row.progress:.0%}"),
         ("elapsed", duration(elapsed(row, time.time()))),
         ("resources", ", ".join(filter(None, need))),
         ("time limit", duration(spec.timeout)),
