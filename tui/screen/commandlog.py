@@ -1,62 +1,17 @@
-"""What the screen did, as the commands that do the same, so that it can be trusted, learnt from and repeated."""
+"""Shows what the screen did, as the commands that do the same."""
 
 from __future__ import annotations
 
-import shlex
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
 
-from ...core.filters import id_ranges
 from ..celltext import one_line
+from .commands import CommandLog, Done
 from .reader import Reader
-
-_KEPT = 500
-# Orders of the screen: what they are called on the command line.
-_COMMANDS = {
-    "cancel": "cancel",
-    "retry": "retry",
-    "resubmit": "resubmit",
-    "hold": "hold",
-    "release": "release",
-    "remove": "rm",
-}
-
-
-@dataclass(frozen=True)
-class Done:
-    """One thing that was done: when (epoch seconds), the command that does the same, and what became of it."""
-
-    at: float
-    command: str
-    outcome: str
-
-
-def entry_for(order: str, workdir: str, ids: Iterable[int], options: Sequence[str] = ()) -> str:
-    """The command line for an order, by the id of its action, to jobs of a work directory.
-
-    An order that the command line does not have stands in brackets.
-    """
-    command = _COMMANDS.get(order)
-    words = ["jobtui", "-w", workdir, command or order, *options, id_ranges(ids)]
-    return shlex.join(words) if command is not None else f"[{order} {id_ranges(ids)} in {workdir}]"
-
-
-class CommandLog:
-    """The last of what was done, oldest first."""
-
-    def __init__(self) -> None:
-        """Begin empty."""
-        self.entries: deque[Done] = deque(maxlen=_KEPT)
-
-    def add(self, command: str, outcome: str) -> None:
-        """Note what was done just now."""
-        self.entries.append(Done(time.time(), command, outcome))
 
 
 class CommandLogScreen(Reader):
