@@ -122,7 +122,7 @@ def test_bytes_that_are_no_text_are_replaced() -> None:
 
 
 def test_half_a_wide_character_that_is_overwritten_leaves_a_blank() -> None:
-    assert shown("日本\rx") == ["x 本"] and shown("日本\x1b[2Gx") == [" x本"] and shown("日本\x1b[2G\x1b[K") == [""]
+    assert shown("日本\rx") == ["x 本"] and shown("日本\x1b[2Gx") == [" x本"] and shown("日本\x1b[2G\x1b[K") == [" "]
 
 
 def test_colour_goes_on_and_blinking_or_hidden_text_is_plain() -> None:

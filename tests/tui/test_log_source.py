@@ -158,7 +158,7 @@ def test_holes_are_passed_without_reading_them(tmp_path: Path) -> None:
     path = tmp_path / "log"
     with path.open("wb") as file:
         file.write(b"first\n")
-        file.truncate(50 * 2**30)
+        file.truncate(4 * 2**30)
         file.seek(0, os.SEEK_END)
         file.write(b"\nlast\n")
     source = LogSource(str(path))
@@ -167,7 +167,7 @@ def test_holes_are_passed_without_reading_them(tmp_path: Path) -> None:
     reads: list[int] = []
     whole, snapshot.read = snapshot.read, lambda offset, count: reads.append(count) or whole(offset, count)  # type: ignore[method-assign]
     found = Lines(snapshot, Regions())
-    end = 50 * 2**30
+    end = 4 * 2**30
     assert walk(found.next, -1) == [0, 6, end + 1]
     assert walk(found.previous, source.size) == [end + 1, 6, 0]
-    assert sum(reads) < 4 * 2**30
+    assert sum(reads) < 2**29

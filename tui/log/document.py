@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,8 @@ _NOTE = Pen(flags=DIM)
 # Seconds that finding what to mark in one row may take, and after how many rows that took longer it is given up.
 _PATIENCE = 0.02
 _MOST_TIRED = 5
+# Seconds after which a page is good enough: the rest is asked for again, and found sooner then.
+_HASTE = 0.04
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,8 @@ class Document:
     ) -> Page:
         """Rows around an anchor: (offset, number of the row in its item); None: the last row.
 
-        ``before``, ``behind``: how many rows are wanted at least, as far as there are any. Raises OSError.
+        ``before``, ``behind``: how many rows are wanted; where they are hard to find it may be fewer, but there is one
+        more on each side at least unless there are no more. Raises OSError.
         """
         size = lines.snapshot.size
         first = items.at(size if anchor is None else anchor[0])
@@ -127,8 +131,9 @@ class Document:
             sub = len(own) - 1
         else:
             sub = min(anchor[1], len(own) - 1) if anchor[0] >= first else 0
-        later, at_end = _walk(items.next, first, behind - (len(own) - 1 - sub), built)
-        earlier, at_start = _walk(items.previous, first, before - sub, built)
+        until = time.monotonic() + _HASTE
+        later, at_end = _walk(items.next, first, behind - (len(own) - 1 - sub), built, until)
+        earlier, at_start = _walk(items.previous, first, before - sub, built, until + _HASTE)
         parts = [*reversed(earlier), own, *later]
         if items is lines:
             _count_lines(lines, parts)
@@ -172,13 +177,13 @@ def text_of(rows: Sequence[Row]) -> str:
 
 
 def _walk(
-    step: Callable[[int], int | None], start: int, wanted: int, built: Callable[[int], list[Row]]
+    step: Callable[[int], int | None], start: int, wanted: int, built: Callable[[int], list[Row]], until: float
 ) -> tuple[list[list[Row]], bool]:
-    """The rows of the items on one side, nearest first, and whether there are no more."""
+    """The rows of the items on one side, nearest first, and whether there are no more; after ``until`` one item does."""
     found: list[list[Row]] = []
     at: int | None = start
     while (at := step(at)) is not None:
-        if wanted <= 0:
+        if wanted <= 0 or (found and time.monotonic() > until):
             return found, False
         rows = built(at)
         found.append(rows)

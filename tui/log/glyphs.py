@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 from rich.cells import cell_len, get_character_cell_size
@@ -11,14 +10,17 @@ from rich.cells import cell_len, get_character_cell_size
 _DROPPED = frozenset(
     "\u00ad\u034f\u200b\u200c\u200d\u2060\ufeff\ufe0e\ufe0f" + "".join(map(chr, range(0x1F3FB, 0x1F400)))
 )
-_ODD = re.compile("[\u034f\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
+# Those of them that count as printable.
+_PRINTABLE_DROPPED = [char for char in sorted(_DROPPED) if char.isprintable()]
 # Accents upon one character; more are piled up only to spill over the lines above.
 _MOST_ACCENTS = 2
 
 
 def is_ordinary(text: str) -> bool:
     """Whether text can be shown as it is."""
-    return (text.isascii() and text.isprintable()) or (text.isprintable() and not _ODD.search(text))
+    if not text.isprintable():
+        return False
+    return text.isascii() or not any(char in text for char in _PRINTABLE_DROPPED)
 
 
 def harmless(text: str) -> str:

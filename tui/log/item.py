@@ -12,12 +12,12 @@ from ...core.units import size as size_words
 from .glyphs import cells, width
 from .lines import LARGEST_JOINED, Lines
 from .pen import DIM, PLAIN, Pen, after
-from .reducer import Runs, reduce, states
+from .reducer import Runs, reduce, states, trimmed
 
 # Of a line that is longer than both together, so many bytes are read at its beginning and at its end.
 _HEAD = _TAIL = 16 * 1024
 # Of lines that are redrawn together, the last so many bytes.
-_BLOCK = 64 * 1024
+_BLOCK = 32 * 1024
 # So many bytes back colours are looked for that are still in force.
 _COLOURED = 16 * 1024
 _NOTE = Pen(flags=DIM)
@@ -117,6 +117,7 @@ def fitted(runs: Runs, look: Look, patience: float) -> list[tuple[Runs, Columns]
 
     ``patience``: seconds that the search may take; raises TimeoutError after that.
     """
+    runs = trimmed(runs)
     marks = tuple(_marks(runs, look.search, patience)) if look.search is not None else ()
     if not look.wrap or sum(width(text) for text, _ in runs) <= look.wrap:
         return [(runs, marks)]

@@ -35,13 +35,17 @@ class Regions:
         """Remember nothing yet."""
         self.blocks: OrderedDict[int, bytes] = OrderedDict()
         self.starts: OrderedDict[tuple[int, bool], Sequence[int]] = OrderedDict()
+        # Between regions in which no item begins for long: from each to the next before it and behind it.
+        self.before: OrderedDict[tuple[int, bool], int | None] = OrderedDict()
+        self.behind: OrderedDict[tuple[int, bool], int] = OrderedDict()
 
     def trim(self) -> None:
         """Forget what was used longest ago."""
         while len(self.blocks) > _KEPT:
             self.blocks.popitem(last=False)
-        while len(self.starts) > 4 * _KEPT:
-            self.starts.popitem(last=False)
+        for found in (self.starts, self.before, self.behind):
+            while len(found) > 4 * _KEPT:
+                found.popitem(last=False)
 
 
 class Lines:
@@ -71,7 +75,14 @@ class Lines:
         for step in range(1, _HASTE + 1):
             if starts := self.starts(region + step):
                 return starts[0]
-        return self._next_far(region + _HASTE + 1)
+        region += _HASTE + 1
+        key = (region, self._joined)
+        found = self._kept.behind.get(key)
+        if found is None:
+            found = self._next_far(region)
+            if found is not None and found < self.snapshot.stable - REGION:
+                self._kept.behind[key] = found
+        return found
 
     def previous(self, offset: int) -> int | None:
         """Where the last item before ``offset`` begins; None if there is none."""
@@ -85,7 +96,15 @@ class Lines:
         for step in range(1, _HASTE + 1):
             if region - step >= 0 and (starts := self.starts(region - step)):
                 return starts[-1]
-        return self._previous_far(region - _HASTE)
+        region -= _HASTE
+        key = (region, self._joined)
+        if key in self._kept.before:
+            return self._kept.before[key]
+        found = self._previous_far(region)
+        if self.snapshot.stable >= (region + 2) * REGION:
+            self._kept.before[key] = found
+            self._kept.trim()
+        return found
 
     def end(self, start: int) -> int:
         """Where the item that begins at ``start`` ends: behind its newline, or at the end of the log."""

@@ -19,7 +19,8 @@ _LINE_PATIENCE = 0.005
 _SPECIAL = frozenset("\\.^$*+?{}[]|()")
 # What means something else in a whole chunk than in a line of its own.
 _WHOLE_TEXT = re.compile(r"\\[AZzG]|\(\?(?![:P])")
-_COLOUR = re.compile(rb"\x1b\[[\d;:]*m")
+# Colours, and moves from line to line.
+_WITHOUT_EFFECT = re.compile(rb"\x1b\[(?:[\d;:]*m|\d{0,9}[AB])")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -180,10 +181,11 @@ def as_shown(chunk: bytes) -> bytes:
 
     Tabs stay tabs. Lines that move the cursor up are taken by themselves.
     """
-    if b"\r\n" in chunk:
-        chunk = chunk.replace(b"\r\n", b"\n")
     if b"\x1b" in chunk:
-        chunk = _COLOUR.sub(b"", chunk)
+        chunk = _WITHOUT_EFFECT.sub(b"", chunk)
+    if b"\r" in chunk:
+        # At the edges of a line a carriage return changes nothing.
+        chunk = chunk.replace(b"\r\n", b"\n").replace(b"\n\r", b"\n").lstrip(b"\r")
     if _CONTROL.search(chunk) is None and (chunk.isascii() or _is_plain_text(chunk)):
         return chunk
     return b"\n".join(map(_line_as_shown, chunk.removesuffix(b"\n").split(b"\n"))) + b"\n"

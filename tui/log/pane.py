@@ -172,6 +172,8 @@ class LogPane(Vertical):
         message.stop()
         if message.shown == self._shown:
             self._session = message.session
+            if self._is_over():
+                message.session.finish()
             self.finder.attach(message.session)
             self.view.port.failed()
             self.view.update()

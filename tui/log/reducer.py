@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from .glyphs import cells, harmless, is_ordinary, width
-from .pen import DIM, PLAIN, Pen, changed
+from .pen import BOLD, DIM, PLAIN, Pen, changed
 
 # Pieces of one row: text and the pen it is written with.
 Runs = tuple[tuple[str, Pen], ...]
@@ -177,17 +177,27 @@ class Screen:
 
 
 def _runs(texts: list[str], pens: list[Pen]) -> Runs:
-    """Cells as runs of one pen, without blanks at the end that nobody sees."""
-    end = len(texts)
-    while end and texts[end - 1] == " " and not pens[end - 1].back and not pens[end - 1].flags & ~DIM:
-        end -= 1
+    """Cells as runs of one pen."""
     runs: list[tuple[str, Pen]] = []
     at = 0
-    for pen, group in groupby(pens[:end]):
+    for pen, group in groupby(pens):
         count = sum(1 for _ in group)
         runs.append(("".join(texts[at : at + count]), pen))
         at += count
     return tuple(runs)
+
+
+def trimmed(runs: Runs) -> Runs:
+    """Without blanks at the end that nobody sees."""
+    while runs:
+        text, pen = runs[-1]
+        if pen.back or pen.flags & ~(DIM | BOLD) or not text.endswith(" "):
+            return runs
+        text = text.rstrip(" ")
+        if text:
+            return (*runs[:-1], (text, pen))
+        runs = runs[:-1]
+    return runs
 
 
 def reduce(data: bytes, pen: Pen = PLAIN) -> Reduced:
@@ -213,8 +223,6 @@ def states(data: bytes, pen: Pen = PLAIN) -> Reduced:
 def _plain(text: str, pen: Pen) -> Runs:
     """A line without any control character."""
     shown = text if text.isascii() else "".join(cells(harmless(text)))
-    if pen is PLAIN or (not pen.back and not pen.flags & ~DIM):
-        shown = shown.rstrip(" ")
     return ((shown, pen),) if shown else ()
 
 

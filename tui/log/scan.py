@@ -11,7 +11,8 @@ from .lines import Lines, Regions
 from .matcher import Matcher, as_shown
 from .source import Snapshot
 
-_CHUNK = 256 * 1024
+# Bytes: small enough that no step over one of them holds up the screen.
+_CHUNK = 64 * 1024
 # Matching lines that are remembered on either side: 8 bytes each.
 _MOST = 1_000_000
 

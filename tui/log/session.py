@@ -131,6 +131,7 @@ class Session:
         self._line_wanted: int | None = None
         self._local = True
         self._finished = False
+        self._reopened = 0.0
         self._cost = 0.0
         self._wanted: tuple[Need, Appearance] | None = None
         self._page_bell, self._work_bell = Bell(), Bell()
@@ -233,13 +234,18 @@ class Session:
         return all(file_system(os.path.dirname(path)).local for path in self._paths)
 
     async def _wait_for_change(self) -> None:
+        while self._finished:
+            # Whoever writes here now does so behind the job's back: that is no reason to be woken for.
+            await anyio.sleep(_SLOW_HEARTBEAT)
+            if await self._look():
+                return
         folders = [os.path.dirname(self._paths[0]), *self._paths]
         heartbeat = _HEARTBEAT if self._local else _SLOW_HEARTBEAT
         # The protocol promises an iterator; it is a generator, which must be closed in this task.
         changes = cast("AsyncGenerator[None]", changes_in(folders, heartbeat))
         async with contextlib.aclosing(changes):
             async for _ in changes:
-                if await self._look():
+                if await self._look() or self._finished:
                     return
 
     async def _look(self) -> bool:
@@ -268,7 +274,10 @@ class Session:
     def _poll(self) -> tuple[Look, Snapshot]:
         if self._finished and isinstance(self._source, MergedSource):
             self._source.finish()
-        look = self._source.poll(reopen=not self._local)
+        now = time.monotonic()
+        reopen = not self._local and now - self._reopened >= _SLOW_HEARTBEAT
+        self._reopened = now if reopen else self._reopened
+        look = self._source.poll(reopen=reopen)
         if self._other is not None:
             try:
                 self.other_size = os.stat(self._other).st_size

@@ -24,26 +24,19 @@ class Part(NamedTuple):
 def title(parts: Sequence[Part], columns: int) -> Text:
     """As many of the parts as there is room for, in their order. Words may come from jobs: they are data."""
     shown = [part._replace(words=one_line(part.words)) for part in parts if part.words]
-    while len(shown) > 1 and _width(shown) > columns:
+    while True:
+        left = _joined([part for part in shown if not part.right], " · ")
+        right = _joined([part for part in shown if part.right], _GAP)
+        room = columns - 2 - left.cell_len - right.cell_len
+        if room >= (len(_GAP) if left and right else 0):
+            return Text(" ").append_text(left).append(" " * room).append_text(right).append(" ")
+        if len(shown) <= 1:
+            return Text(cell(f" {left.plain}{right.plain}", columns), "bold")
         shown.remove(min(shown, key=lambda part: part.rank))
-    left, right = Text(" "), Text()
-    for part in shown:
-        side = right if part.right else left
-        if side.cell_len > 1 or part.right:
-            side.append(_GAP if part.right else " · ")
-        side.append(part.words, part.style)
-    if left.cell_len > columns:
-        return Text(cell(left.plain, columns), style="bold")
-    if right:
-        left.append(" " * max(0, columns - left.cell_len - right.cell_len - 1))
-        left.append_text(right).append(" ")
-    return left
 
 
-def _width(parts: Sequence[Part]) -> int:
-    """Columns that they take with the gaps between them."""
-    sides = [Text(part.words).cell_len + (len(_GAP) if part.right else 3) for part in parts]
-    return sum(sides)
+def _joined(parts: Sequence[Part], gap: str) -> Text:
+    return Text(gap).join(Text(part.words, part.style) for part in parts)
 
 
 def count(number: int) -> str:

@@ -162,7 +162,8 @@ class Viewport:
             return self._jump
         page, ahead, row = self.page, self.height * _AHEAD, self.top_row
         if self.follow:
-            return Need(None, ahead, 0, self._epoch) if self._stale else None
+            unfilled = len(page.rows) < self.height and not page.at_start
+            return Need(None, ahead, 0, self._epoch) if self._stale or unfilled else None
         if row is None:
             return Need(self._place, ahead, ahead, self._epoch) if self._stale else None
         few_above = self.top < self.height and (not page.at_start or (self.grows_above and self._stale))
