@@ -83,6 +83,15 @@ class Catalog:
         following = range(job + 1, job + 1 + count)
         return list(itertools.takewhile(lambda new: os.path.exists(self.workdir.metadir(new)), following))[::-1]
 
+    def counts(self) -> tuple[int, int]:
+        """How many jobs have not ended, and how many there are, by the engine's last word where there is one."""
+        try:
+            with IndexReader(self.workdir.file(INDEX)) as index:
+                return index.counts()
+        except IndexUnusableError:
+            rows = self.all()
+            return sum(row.state not in ENDED for row in rows), len(rows)
+
     def indexed(self, *, ended: bool) -> Iterator[Indexed]:
         """Yield what the index holds of the jobs that have ended or have not, the highest id first.
 

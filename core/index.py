@@ -117,6 +117,14 @@ class IndexReader:
             found += self._query(f"WHERE id IN ({','.join('?' * len(part))})", part)
         return found
 
+    def counts(self) -> tuple[int, int]:
+        """How many jobs have not ended, and how many there are."""
+        try:
+            active = self._db.execute("SELECT count(*) FROM job WHERE ended IS NULL").fetchone()[0]
+            return active, self._db.execute("SELECT count(*) FROM job").fetchone()[0]
+        except _DAMAGE as error:
+            raise IndexUnusableError(str(error)) from error
+
     def ids(self) -> set[int]:
         """The ids of all rows."""
         try:

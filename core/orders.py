@@ -16,6 +16,7 @@ from .backend import BackendMissingError, Capability, load
 from .catalog import Catalog, Detail
 from .conditions import jobs_in
 from .job import ENDED, IN_FLIGHT, WAITING, Asked, Intent, JobSpec, Order, Outcome, SpecError, State
+from .places import remember
 from .supervisor import ensure_engine
 from .units import parse_signal
 from .verdict import retry_asked
@@ -47,6 +48,7 @@ def submit(workdir: WorkDir, specs: Sequence[JobSpec], environment: Mapping[str,
         workdir.tell(Hint(first=ids[0], last=ids[-1]) if contiguous else Hint(jobs=tuple(ids)))
     except OSError as error:
         raise WorkDirError(f"no job was submitted: cannot write to {workdir.path}: {error.strerror}") from error
+    remember(workdir.path)
     ensure_engine(workdir)
     return ids
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ..core.workdir import WorkDir
 from .common import default_workdir
 
 # In the order of --help: the module of each command, which is imported when the command is used, and what it does.
@@ -31,6 +32,8 @@ _COMMANDS = {
     "resume": ("cmd_orders", "Let suspended jobs go on."),
     "rm": ("cmd_orders", "Delete ended jobs with their output for good."),
     "queue": ("cmd_list", "Show what waits, in which order, and why."),
+    "places": ("cmd_places", "List the work directories that you have used."),
+    "keys": ("cmd_keys", "Print the keys of the screen."),
     "engine": ("cmd_engine", "Show, start, stop or set the engine, which drives the jobs."),
     "doctor": ("cmd_engine", "Check this machine and the work directory."),
     "demo": ("cmd_demo", "Submit lively sample jobs, and open the screen on them."),
@@ -82,10 +85,18 @@ def _version(context: click.Context, _parameter: click.Parameter, value: bool) -
 
 
 @click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-w", "--workdir", metavar="DIR", help="Work directory of the jobs.")
+@click.option(
+    "-w",
+    "--workdir",
+    "workdirs",
+    metavar="DIR",
+    multiple=True,
+    help="Work directory of the jobs; for the screen, several.",
+)
+@click.option("--all", "every", is_flag=True, help="Open the screen on all work directories that you have used.")
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 @click.pass_context
-def cli(context: click.Context, workdir: str | None) -> None:
+def cli(context: click.Context, workdirs: tuple[str, ...], every: bool) -> None:
     """Run jobs, watch them, and lose none: on this machine, in one table. Without a command: the screen.
 
     \b
@@ -97,16 +108,31 @@ def cli(context: click.Context, workdir: str | None) -> None:
       jobtui logs -f 12                            follow the output of job 12
       jobtui cancel 3-9                            stop jobs 3 to 9
       jobtui                                       opens the screen
+      jobtui -w run1 -w run2                       on two work directories
     """
-    resolved = default_workdir(workdir)
-    context.params["workdir"] = resolved
-    if context.invoked_subcommand is None:
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
-            click.echo(context.get_help())
-            return
-        from .screen.app import open_screen
+    if context.invoked_subcommand is not None:
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        click.echo(context.get_help())
+        return
+    chosen = _chosen(workdirs, every=every)
+    from ..core.places import remember
+    from .screen.app import open_screen
 
-        open_screen(resolved)
+    for workdir in chosen:
+        if workdir.exists():
+            remember(workdir.path)
+    open_screen(chosen)
+
+
+def _chosen(given: tuple[str, ...], *, every: bool) -> list[WorkDir]:
+    """The work directories for the screen, each once: those given or else the usual one, then all that are known."""
+    found = [default_workdir(path) for path in given] or [default_workdir(None)]
+    if every:
+        from ..core.places import known
+
+        found += map(WorkDir, known())
+    return list({workdir.path: workdir for workdir in found}.values())
 
 
 def _log_bug() -> str:

@@ -37,14 +37,22 @@ def workdir_option(command: _F) -> _F:
         "-w",
         "--workdir",
         metavar="DIR",
+        multiple=True,
         callback=_resolve,
         help="Work directory [default: $JOBTUI_WORKDIR, ./.jobtui if it exists, else your own one].",
     )(command)
 
 
-def _resolve(context: click.Context, _parameter: click.Parameter, value: str | None) -> WorkDir:
-    inherited = context.find_root().params.get("workdir")
-    return default_workdir(value or (inherited.path if isinstance(inherited, WorkDir) else None))
+def _resolve(context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> WorkDir:
+    top = context.find_root().params
+    if top.get("every"):
+        raise click.UsageError("--all is for the screen: a command takes one work directory, by -w")
+    given = value or top.get("workdirs") or ()
+    if len(given) > 1:
+        raise click.UsageError(
+            f"a command takes one work directory, and -w names {len(given)}; only the screen shows several"
+        )
+    return default_workdir(given[0] if given else None)
 
 
 def default_workdir(value: str | None) -> WorkDir:

@@ -24,6 +24,7 @@ from jobtui.core.metadir import write_fact
 from jobtui.core.settings import write_settings
 from jobtui.core.workdir import WorkDir
 from jobtui.tui.cli import cli, main
+from jobtui.tui.screen import app
 
 JOBTUI = str(Path(sys.executable).with_name("jobtui"))
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -110,6 +111,9 @@ USAGE = [
     (["completion", "tcsh"], "'tcsh' is not one of"),
     (["signal", "USR9", "1"], "'USR9' is not a signal; write it like USR1, TERM or 10"),
     (["signal", "1"], "Missing argument"),
+    (["-w", "a", "-w", "b", "ls"], "a command takes one work directory, and -w names 2; only the screen shows several"),
+    (["ls", "-w", "a", "-w", "b"], "a command takes one work directory, and -w names 2; only the screen shows several"),
+    (["--all", "ls"], "--all is for the screen: a command takes one work directory, by -w"),
     (["priority", "high", "1"], "'high' is not a valid integer"),
 ]
 REFUSED = [
@@ -198,6 +202,29 @@ def test_an_order_that_fails_for_some_is_carried_out_for_the_others(mistake: Com
     assert done.returncode == 1
     assert done.stdout == "job 1: cancelled\n"
     assert done.stderr == "job 2: it has ended already (finished)\n"
+
+
+def test_the_work_directories_used_are_listed_with_what_they_hold(mistake: Command, shelf: WorkDir) -> None:
+    assert "no work directory has been used yet" in mistake("places").stderr
+    mistake("engine", "set", "autostart=off")
+    mistake("submit", "--hold", "--", "true")
+    (found,) = json.loads(mistake("places", "--json").stdout)
+    assert found == {"workdir": shelf.path, "active": 2, "jobs": 3, "engine": None}
+    assert mistake("places").stdout.split("\n")[1].split() == ["2", "3", "none", shelf.path]
+
+
+def test_the_screen_opens_on_the_work_directories_named_or_on_all_that_are_known(
+    mistake: Command, shelf: WorkDir, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    opened: list[list[str]] = []
+    monkeypatch.setattr(app, "open_screen", lambda workdirs: opened.append([workdir.path for workdir in workdirs]))
+    for stream in ("stdin", "stdout"):
+        monkeypatch.setattr(getattr(sys, stream), "isatty", lambda: True, raising=False)
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    os.mkdir(one)
+    for arguments in ([], ["-w", one, "-w", two, "-w", one], ["--all"], ["-w", two, "--all"]):
+        assert mistake(*arguments).returncode == 0
+    assert opened == [[shelf.path], [one, two], [shelf.path, one], [two, one, shelf.path]]
 
 
 def test_help_is_there_for_every_command_and_fits_a_terminal(mistake: Command) -> None:
