@@ -97,12 +97,12 @@ def test_a_job_submitted_while_it_is_open_appears_and_ends_before_your_eyes(
         assert line_with(desk, "There are no jobs yet")
         gate = tmp_path / "gate"
         job = manager.submit(sh(f"while [ ! -e {gate} ]; do sleep 0.05; done; exit 7", name="visible"))[0]
-        await until(
-            pilot, lambda: re.search(rf"{job}  visible +► running +\d+s +while", line_with(desk, "visible"))
-        )
+        await until(pilot, lambda: re.search(rf"{job}  visible +► running +\d+s +while", line_with(desk, "visible")))
         await until(pilot, lambda: "1 running" in lines(desk)[0] and "engine " in lines(desk)[0])
         gate.touch()
-        await until(pilot, lambda: re.search(r"visible +✗ failed +\d+s +exit code 7 +while", line_with(desk, "visible  ")))
+        await until(
+            pilot, lambda: re.search(r"visible +✗ failed +\d+s +exit code 7 +while", line_with(desk, "visible  "))
+        )
 
     on_screen(workdir, body)
 
@@ -460,7 +460,7 @@ def test_a_work_directory_that_vanishes_is_told_and_one_that_comes_back_is_shown
         shutil.rmtree(workdir.path)
         await until(pilot, lambda: "is not there" in lines(desk)[0] and not desk.jobs.rows)
         await pilot.press("c", "r", "down")
-        monkeypatch.setattr(supervisor._Started, "pid", 0)
+        monkeypatch.setattr(supervisor, "_started", {})
         again = held(manager, 2)
         await until(pilot, lambda: Ref(0, again[1]) in desk.jobs and "is not there" not in lines(desk)[0])
 
