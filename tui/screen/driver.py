@@ -31,8 +31,8 @@ from textual.message import Message
 from .flow import QUESTION, Flow
 from .tty import Tty, open_tty
 
-# Seconds for which the terminal's last sequences, and its last answers, are waited for when application mode ends.
-_LAST_WORDS = 2.0
+# Seconds for which a terminal that takes nothing, and its last answers, are waited for when application mode ends.
+_LAST_WORDS = 1.0
 _LAST_ANSWERS = 0.5
 # Seconds between two looks at the size while the window is being dragged.
 _RESIZE = 0.05
@@ -230,7 +230,7 @@ class ScreenDriver(LinuxDriver):
         """Wait a moment for answers on their way, which would else be typed into the shell."""
         deadline = time.monotonic() + _LAST_ANSWERS
         while self._flow.awaited(time.monotonic()) and not terminal.lost and (left := deadline - time.monotonic()) > 0:
-            terminal.drain(left)
+            terminal.drain(min(left, _LAST_WORDS))
             terminal.wait_for_input(max(0.0, deadline - time.monotonic()))
         if self._tick is not None:
             self._tick.cancel()

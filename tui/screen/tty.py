@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import select
-import time
 from collections.abc import Callable
 
 _READ = 65536
@@ -110,10 +109,11 @@ class Tty:
             self._loop.remove_writer(self.fd)
 
     def drain(self, seconds: float) -> None:
-        """Wait until the terminal has taken everything, but not longer than this."""
-        deadline = time.monotonic() + seconds
-        while self._waiting and not self.lost and (left := deadline - time.monotonic()) > 0:
-            select.select([], [self.fd], [], left)
+        """Wait until the terminal has taken everything, or has taken nothing for so long."""
+        left = len(self._waiting) + 1
+        while not self.lost and 0 < len(self._waiting) < left:
+            left = len(self._waiting)
+            select.select([], [self.fd], [], seconds)
             self._push()
 
     def wait_for_input(self, seconds: float) -> None:
