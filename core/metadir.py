@@ -204,11 +204,7 @@ def read_facts(metadir: str, spec: JobSpec | None = None) -> Facts:
     names = set(os.listdir(metadir))
     reader = _Reader(metadir)
     if spec is None and SPEC in names:
-        spec = reader.fact(SPEC, JobSpec)
-        if spec is not None and not spec.command and spec.shell is None:
-            # Some other JSON: no job is ever made without a command.
-            spec = None
-            reader.damaged.append(SPEC)
+        spec = _read_spec(reader)
     attempt, moving = _attempt(metadir) if RETRY in names else (1, False)
     begin, end = _read_begin(reader) if BEGIN in names else (None, None)
     if RC in names:
@@ -231,6 +227,21 @@ def read_facts(metadir: str, spec: JobSpec | None = None) -> Facts:
         settled=STATUS in names and _is_settled(metadir),
         damaged=tuple(reader.damaged),
     )
+
+
+def _read_spec(reader: _Reader) -> JobSpec | None:
+    spec = reader.fact(SPEC, JobSpec)
+    if spec is not None and not spec.command and spec.shell is None:
+        # Some other JSON: no job is ever made without a command.
+        reader.damaged.append(SPEC)
+        return None
+    return spec
+
+
+def is_spec_damaged(metadir: str) -> bool:
+    """Whether there is a ``job.json`` that cannot be read. Raises OSError if the file system does not answer."""
+    reader = _Reader(metadir)
+    return _read_spec(reader) is None and bool(reader.damaged)
 
 
 def _read_begin(reader: _Reader) -> tuple[Begin | None, End | None]:

@@ -122,6 +122,11 @@ def size(count: int | None) -> str:
     return f"{value:.1f} TiB"
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things: ``1 job``, ``2 jobs``, ``0 jobs``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def shown(text: str) -> str:
     """Text that can be written as UTF-8: bytes that were no valid text stand as ``\\udcXX``."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -13,6 +13,7 @@ import click
 from ..core.blocking import BlockingJobManager
 from ..core.filters import parse_selection
 from ..core.job import ENDED, JobRow, Outcome, State
+from ..core.units import counted
 from ..core.workdir import WorkDir
 from .text import fit, plain, width
 
@@ -177,8 +178,9 @@ def undriven_note(manager: BlockingJobManager, rows: Iterable[JobRow]) -> None:
     # An engine that was started with the newest job needs a moment to be there.
     settled = time.time() - max((row.created or 0.0 for row in active), default=0.0) > _ENGINE_START
     if active and settled and manager.engine() is None:
+        waiting = f"{counted(len(active), 'job')} {'has' if len(active) == 1 else 'have'} not ended"
         click.echo(
-            f"jobtui: {len(active)} jobs have not ended, but no engine drives {plain(manager.workdir.path)}; "
+            f"jobtui: {waiting}, but no engine drives {plain(manager.workdir.path)}; "
             "start one with: jobtui engine start",
             err=True,
         )

@@ -171,11 +171,15 @@ def check_endings(words: Sequence[str]) -> None:
 
 def parse_array(text: str) -> list[int]:
     """The indices of ``1-100``, ``0-20:5`` and lists of those with commas; raises FilterError."""
+    wrong = FilterError(f"'{text}' is not an array; write 1-100, 0-20:5 or 1,4,9")
     found: list[int] = []
     for part in text.split(","):
-        span, _, step = part.partition(":")
-        if step and not (step.isdigit() and int(step) > 0):
-            raise FilterError(f"'{text}' is not an array; write 1-100, 0-20:5 or 1,4,9")
-        ids = parse_ids(span)
-        found += ids[:: int(step)] if step else ids
+        span, colon, step = part.partition(":")
+        if colon and not (step.isascii() and step.isdigit() and int(step) > 0):
+            raise wrong
+        try:
+            ids = parse_ids(span)
+        except FilterError:
+            raise wrong from None
+        found += ids[:: int(step)] if colon else ids
     return list(dict.fromkeys(found))
