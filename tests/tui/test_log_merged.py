@@ -112,6 +112,7 @@ def test_at_the_end_of_the_job_lines_without_an_end_are_whole(tmp_path: Path) ->
         job.source.poll()
         snapshot = job.source.snapshot()
         assert snapshot.stable == snapshot.size
+        assert (0, "── stdout, all of it ──") in job.seen or not over
         assert [row for row in job.seen if row[0]] == [(1, "out without end"), (2, "err without end")]
 
 

@@ -47,13 +47,16 @@ def caption(facts: Facts) -> Iterator[Part]:
     """The parts of the title."""
     row = facts.row
     yield Part(facts.stream, 100, "bold")
-    yield Part(called(row), 70)
+    yield Part(called(row), 70, short=f"job {row.id}")
     if row.attempt > 1:
         yield Part(f"attempt {facts.attempt} of {row.attempt}", 60, "bold" if facts.attempt != row.attempt else "")
     if facts.attempt == row.attempt:
         # On a bar that is drawn light on dark a colour would be a patch.
         style = "" if facts.strong else STATE_STYLES.get(row.state, "")
-        yield Part(f"{row.state}: {row.detail}" if row.detail else str(row.state), 80, style)
+        if row.detail:
+            yield Part(f"{row.state}: {row.detail}", 80, style, short=str(row.state))
+        else:
+            yield Part(str(row.state), 80, style)
     yield Part(facts.note, 85, "bold")
     yield Part(facts.remark, 95, "bold")
     if facts.other_size and (not facts.size or row.state in ENDED):
@@ -63,9 +66,11 @@ def caption(facts: Facts) -> Iterator[Part]:
 
 def _right(facts: Facts) -> Iterator[Part]:
     if facts.filter is not None:
-        yield Part(f"& {facts.filter_words}: {_progress(facts.filter, None)}", 88, "bold", True)
+        progress = _progress(facts.filter, None)
+        yield Part(f"& {facts.filter_words}: {progress}", 88, "bold", True, f"& {progress}")
     if facts.search is not None:
-        yield Part(f"/{facts.search_words}: {_progress(facts.search, facts.here)}", 75, "", True)
+        progress = _progress(facts.search, facts.here)
+        yield Part(f"/{facts.search_words}: {progress}", 75, "", True, progress)
     if facts.errors is not None:
         yield Part(f"errors: {_progress(facts.errors, facts.here)}", 74, "", True)
     if facts.states:
@@ -74,7 +79,8 @@ def _right(facts: Facts) -> Iterator[Part]:
         yield Part(f"column {count(facts.left + 1)}", 35, "", True)
     yield Part(facts.speed, 40, "", True)
     yield Part(facts.badge, 92, "bold", True)
-    yield Part(_position(facts), 65, "", True)
+    position = _position(facts)
+    yield Part(position, 65, "", True, position.partition(" of ")[0] if " of " in position else "")
     if facts.opened and facts.row.state not in ENDED and facts.attempt == facts.row.attempt:
         yield Part("following", 30, "", True) if facts.follow else Part("not following", 90, "bold", True)
 

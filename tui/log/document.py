@@ -179,7 +179,7 @@ def text_of(rows: Sequence[Row]) -> str:
 def _walk(
     step: Callable[[int], int | None], start: int, wanted: int, built: Callable[[int], list[Row]], until: float
 ) -> tuple[list[list[Row]], bool]:
-    """The rows of the items on one side, nearest first, and whether there are no more; after ``until`` one item does."""
+    """The rows of the items on one side, nearest first, and whether there are no more. After ``until`` one does."""
     found: list[list[Row]] = []
     at: int | None = start
     while (at := step(at)) is not None:

@@ -102,14 +102,14 @@ class Finder:
         self._hunt, line = self._hunt.look()
         if line is None:
             return
-        wrapped, step, self._hunt = self._hunt.wrapped, self._hunt.step, None
+        hunt, self._hunt = self._hunt, None
         if isinstance(line, Ended):
             self.remark = "no line matches"
             return
-        if wrapped:
-            self.remark = "went on from the beginning" if step > 0 else "went on from the end"
+        if hunt.wrapped:
+            self.remark = "went on from the beginning" if hunt.step > 0 else "went on from the end"
         view = self._view
-        view.mark_here(line)
+        view.mark_here(line, whole=self._session is not None and hunt.scan is self._session.errors)
         if not view.port.shows(line):
             view.port.jump(line, above=view.port.height // 3)
         view.update()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Iterator
@@ -17,6 +18,10 @@ _CHUNK_PATIENCE = 0.15
 _LINE_PATIENCE = 0.005
 
 _SPECIAL = frozenset("\\.^$*+?{}[]|()")
+# Counts in an expression, all multiplied, and its length: what is compiled of it grows with them without a bound.
+_COUNTS = re.compile(r"\{\s*(\d*)\s*,?\s*(\d*)")
+_MOST_REPEATS = 10_000
+_LONGEST = 1000
 # What means something else in a whole chunk than in a line of its own.
 _WHOLE_TEXT = re.compile(r"\\[AZzG]|\(\?(?![:P])")
 # Colours, and moves from line to line.
@@ -47,7 +52,7 @@ class Query:
         self._plain = words.encode("utf-8", "replace")
         if _SPECIAL.intersection(words):
             try:
-                self.pattern = regex.compile(words, flags)
+                self.pattern = _compiled(words, flags)
                 self._plain = b""
             except (regex.error, RecursionError, OverflowError, ValueError) as error:
                 self.note = f"no regular expression ({error}): taken as plain text"
@@ -88,7 +93,7 @@ class Query:
             at, number = end + 1, number + 1
 
     def _one_by_one(self, text: str) -> Iterator[int]:
-        until = time.monotonic() + 2 * _CHUNK_PATIENCE
+        until = time.monotonic() + 4 * _CHUNK_PATIENCE
         for number, line in enumerate(text.split("\n")):
             try:
                 if self._match(line, min(_LINE_PATIENCE, until - time.monotonic())):
@@ -101,6 +106,14 @@ class Query:
         if patience <= 0:
             raise TimeoutError
         return self.pattern.search(text, at, timeout=patience, concurrent=True)
+
+
+def _compiled(words: str, flags: int) -> regex.Pattern[str]:
+    """The expression. Raises ValueError and what the compiler raises for what is none, or would take all memory."""
+    repeats = math.prod(max(1, *(int(number or 0) for number in pair)) for pair in _COUNTS.findall(words[:_LONGEST]))
+    if len(words) > _LONGEST or repeats > _MOST_REPEATS:
+        raise ValueError("it repeats too much" if repeats > _MOST_REPEATS else "it is too long")
+    return regex.compile(words, flags)
 
 
 def _holding(chunk: bytes, words: bytes) -> Iterator[int]:
@@ -181,21 +194,30 @@ def as_shown(chunk: bytes) -> bytes:
 
     Tabs stay tabs. Lines that move the cursor up are taken by themselves.
     """
-    if b"\x1b" in chunk:
-        chunk = _WITHOUT_EFFECT.sub(b"", chunk)
-    if b"\r" in chunk:
-        # At the edges of a line a carriage return changes nothing.
-        chunk = chunk.replace(b"\r\n", b"\n").replace(b"\n\r", b"\n").lstrip(b"\r")
-    if _CONTROL.search(chunk) is None and (chunk.isascii() or _is_plain_text(chunk)):
-        return chunk
+    clean = _without_effect(chunk)
+    if _is_text(clean):
+        return clean
     return b"\n".join(map(_line_as_shown, chunk.removesuffix(b"\n").split(b"\n"))) + b"\n"
 
 
-def _is_plain_text(chunk: bytes) -> bool:
-    return is_ordinary(chunk.decode("utf-8", "replace").replace("\n", "").replace("\t", ""))
-
-
 def _line_as_shown(line: bytes) -> bytes:
-    if _CONTROL.search(line) is None and (line.isascii() or _is_plain_text(line)):
-        return line
+    clean = _without_effect(line)
+    if _is_text(clean):
+        return clean
     return "".join(text for text, _ in reduce(line).rows[-1]).encode("utf-8", "replace")
+
+
+def _without_effect(chunk: bytes) -> bytes:
+    """Without what does not change what lines say: colours, and carriage returns at their edges."""
+    if b"\x1b" in chunk:
+        chunk = _WITHOUT_EFFECT.sub(b"", chunk)
+    if b"\r" in chunk:
+        chunk = chunk.replace(b"\r\n", b"\n").replace(b"\n\r", b"\n").strip(b"\r")
+    return chunk
+
+
+def _is_text(chunk: bytes) -> bool:
+    """Whether it is shown as it is, but for tabs."""
+    if _CONTROL.search(chunk) is not None:
+        return False
+    return chunk.isascii() or is_ordinary(chunk.decode("utf-8", "replace").replace("\n", "").replace("\t", ""))

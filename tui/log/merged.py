@@ -178,7 +178,8 @@ class MergedSource:
         self._watching = True
         for stream in filled:
             if len(filled) > 1:
-                self._headings[self._spans.size] = f"── {_NAMES[stream]}, all that was written before this view ──"
+                when = "all of it" if self._over else "all that was written before this view"
+                self._headings[self._spans.size] = f"── {_NAMES[stream]}, {when} ──"
             self._take(stream)
         if len(filled) > 1 and not self._over:
             self._headings[self._spans.size] = "── from here on both, in the order of arrival ──"

@@ -10,15 +10,21 @@ from rich.text import Text
 from ..celltext import cell, one_line
 
 _GAP = "  "
+# A short form is given up later than most long ones.
+_SHORT = 10
 
 
 class Part(NamedTuple):
-    """Words of the title. ``rank``: parts of a lower rank give way first; ``right``: at the right edge."""
+    """Words of the title. ``rank``: parts of a lower rank give way first; ``right``: at the right edge.
+
+    ``short``: words that do where there is little room, before the part goes away.
+    """
 
     words: str
     rank: int
     style: str = ""
     right: bool = False
+    short: str = ""
 
 
 def title(parts: Sequence[Part], columns: int) -> Text:
@@ -32,7 +38,10 @@ def title(parts: Sequence[Part], columns: int) -> Text:
             return Text(" ").append_text(left).append(" " * room).append_text(right).append(" ")
         if len(shown) <= 1:
             return Text(cell(f" {left.plain}{right.plain}", columns), "bold")
-        shown.remove(min(shown, key=lambda part: part.rank))
+        at = min(range(len(shown)), key=lambda number: shown[number].rank)
+        part = shown.pop(at)
+        if part.short:
+            shown.insert(at, part._replace(words=one_line(part.short), rank=part.rank + _SHORT, short=""))
 
 
 def _joined(parts: Sequence[Part], gap: str) -> Text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.segment import Segment
 from textual import events
@@ -14,10 +15,12 @@ from textual.widget import Widget
 from .document import Page, Row
 from .glyphs import width as columns_of
 from .paint import GUTTER, strip
+from .pen import REVERSE, Pen
 from .viewport import Need, Viewport
 
 # Rows that one notch of the wheel moves.
 _NOTCH = 3
+_STANDING_OUT = Pen(flags=REVERSE)
 
 
 class LogView(Widget, can_focus=True, inherit_bindings=False):
@@ -44,8 +47,9 @@ class LogView(Widget, can_focus=True, inherit_bindings=False):
         self.port = Viewport()
         self.note = ""
         self.merged = False
-        # Where the line begins that a search went to.
+        # Where the line begins that a search went to, and whether it stands out as a whole.
         self.here: int | None = None
+        self._here_whole = False
         self.left = 0
         self.wrap = False
         self._painted: Sequence[Row] = ()
@@ -101,11 +105,11 @@ class LogView(Widget, can_focus=True, inherit_bindings=False):
             self._moved_from = place
             self.post_message(self.Moved())
 
-    def mark_here(self, line: int | None) -> None:
-        """Make the matches in the line that begins here stand out, those of no other."""
-        if line != self.here:
-            stale = [y for y, row in enumerate(self.port.rows) if row.marks and row.start in (line, self.here)]
-            self.here = line
+    def mark_here(self, line: int | None, *, whole: bool = False) -> None:
+        """Make the line that begins here stand out, and no other: its matches, or the ``whole`` of it."""
+        if line != self.here or whole != self._here_whole:
+            stale = [y for y, row in enumerate(self.port.rows) if row.start in (line, self.here)]
+            self.here, self._here_whole = line, whole
             if stale:
                 self.refresh(*(Region(0, y, self.size.width, 1) for y in stale))
 
@@ -187,6 +191,8 @@ class LogView(Widget, can_focus=True, inherit_bindings=False):
         if row is None and y == 0 and not self.port.rows and self.note:
             return Strip([Segment("  " + self.note)]).adjust_cell_length(self.size.width)
         here = row is not None and row.start == self.here
+        if row is not None and here and self._here_whole and not row.note:
+            row = replace(row, runs=((row.text, _STANDING_OUT),))
         left = 0 if self.wrap else self.left
         return strip(row, self.size.width, left, merged=self.merged, here=here, thumb=y in self._thumb)
 
