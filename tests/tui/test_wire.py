@@ -290,7 +290,9 @@ def on_stage(app: App[Any], body: Body, size: tuple[int, int] = (60, 16)) -> Non
             await body(stage, pilot)
             await pilot.pause()
             stage.flow(free=True)
-            stage.check()
+            # After a bug Textual's own output is used, and there is nothing to compare it with.
+            if not stage.bugs:
+                stage.check()
 
     asyncio.run(run())
 
@@ -505,7 +507,7 @@ def test_a_bug_in_the_wire_leaves_the_app_with_textuals_own_output(monkeypatch: 
         before = len(stage.driver.got)
         stage.app.show("changed")
         await pilot.pause()
-        assert isinstance(stage.bugs.pop(), ZeroDivisionError)
+        assert [type(bug) for bug in stage.bugs] == [ZeroDivisionError]
         screen, stream = emulated(*stage.size)
         stream.feed(stage.driver.got[before:])
         assert screen.display[0].startswith("changed") and screen.display == stage.plain.display
