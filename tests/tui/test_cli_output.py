@@ -206,6 +206,20 @@ def test_an_order_that_fails_for_some_is_carried_out_for_the_others(mistake: Com
     assert done.stderr == "job 2: it has ended already (finished)\n"
 
 
+def test_jobs_are_listed_in_the_order_asked_for(mistake: Command, shelf: WorkDir) -> None:
+    shelf.add([held("Zeta"), held("alpha")])
+    ended(shelf, 4, code=3)
+
+    def ids(*options: str) -> list[str]:
+        return mistake("ls", "--quiet", *options).stdout.split()
+
+    assert ids() == ["1", "2", "3", "4"]
+    assert ids("--sort", "id", "-r") == ["4", "3", "2", "1"]
+    assert ids("--sort", "name") == ["4", "1", "2", "3"]
+    assert ids("--sort", "exit", "--reverse") == ["4", "2", "1", "3"]
+    assert ids("--sort", "elapsed") == ["2", "4", "1", "3"]
+
+
 def test_the_work_directories_used_are_listed_with_what_they_hold(mistake: Command, shelf: WorkDir) -> None:
     assert "no work directory has been used yet" in mistake("places").stderr
     mistake("engine", "set", "autostart=off")
