@@ -71,24 +71,27 @@ class Canvas:
         self._size = (width, height)
         lines = self._scroll.lines[: max(0, height - 1)]
         looks = [Look(now, self._ascii, self.labels.get(place_of(line), "")) for line in lines]
-        signs = [self._sign(line, look, focused=focused) for line, look in zip(lines, looks, strict=True)]
+        day = time.localtime(now).tm_yday
+        signs = [(day, *self._sign(line, look, focused=focused)) for line, look in zip(lines, looks, strict=True)]
         known = {drawn.line: drawn for drawn in before} if same_size else {}
         fresh = [n for n, line in enumerate(lines) if line not in known or known[line].sign != signs[n]]
         subjects = {lines[n]: self._subject(lines[n], looks[n]) for n in fresh}
         if self._fit(subjects.values(), width):
             known = {}
             subjects = {line: self._subject(line, look) for line, look in zip(lines, looks, strict=True)}
-        drawn = [self._head(width)]
         bar = self._bar(width, height)
+        drawn = [self._head(width, before[0] if before else None)]
         for n, line in enumerate(lines):
+            old = known.get(line)
             if line in subjects:
                 mood, branch = self._mood(line, focused=focused), self._branch(line)
                 pieces = line_pieces(subjects[line], self.placed, mood, branch, looks[n])
-            else:
-                pieces = list(known[line].pieces[:-1])
-            drawn.append(_finished(line, signs[n], [*pieces, bar[n]], width))
-        for n in range(len(lines), height - 1):
-            drawn.append(self._blank(n, lines, bar[n], width))
+                drawn.append(_finished(line, signs[n], [*pieces, bar[n]], width))
+            elif old is not None and old.pieces[-1] == bar[n]:
+                drawn.append(old)
+            elif old is not None:
+                drawn.append(_finished(line, signs[n], [*old.pieces[:-1], bar[n]], width))
+        drawn += [self._blank(n, lines, bar[n], width) for n in range(len(lines), height - 1)]
         self._drawn = drawn[:height]
         if not same_size:
             return [Region(0, 0, width, height)]
@@ -100,18 +103,18 @@ class Canvas:
 
     # -- what a line says, and what its looks depend on
 
-    def _sign(self, line: int, look: Look, *, focused: bool) -> object:
-        """All that the looks of a line depend on, but for the columns' places."""
+    def _sign(self, line: int, look: Look, *, focused: bool) -> tuple[object, ...]:
+        """All that the looks of a line depend on, but for the columns' places and the day."""
         view = self._jobs.view
-        mood, branch, day = self._mood(line, focused=focused), self._branch(line), time.localtime(look.now).tm_yday
+        mood, branch = self._mood(line, focused=focused), self._branch(line)
         if line >= 0:
             row = view.rows[line]
             ran = elapsed(row, look.now) if row.state in IN_FLIGHT else ""
-            return row, mood, branch, ran, day, look.label
+            return row, mood, branch, ran, look.label
         summary = view.summary(line)
         longest = summary.elapsed(look.now)
         ran = "" if longest is None else coarse(longest)
-        return summary, summary.version, summary.total, mood, branch, ran, day, look.label
+        return summary, summary.version, summary.total, mood, branch, ran, look.label
 
     def _mood(self, line: int, *, focused: bool) -> Mood:
         cursor = self._jobs.cursor_code == line
@@ -147,11 +150,14 @@ class Canvas:
         self.placed = placed
         return True
 
-    def _head(self, width: int) -> _Drawn:
-        start = gutter_width(tree=self.tree)
-        pieces = head_pieces(self.placed, start, self._jobs.sort_terms[0], ascii=self._ascii)
+    def _head(self, width: int, old: _Drawn | None) -> _Drawn:
+        start, sort = gutter_width(tree=self.tree), self._jobs.sort_terms[0]
+        sign = self.placed, start, sort, width
+        if old is not None and old.sign == sign:
+            return old
+        pieces = head_pieces(self.placed, start, sort, ascii=self._ascii)
         last: Piece = (Segment(" ", HEAD),) if width >= _BAR_LEAST else ()
-        return _finished(None, None, [*pieces, last], width)
+        return _finished(None, sign, [*pieces, last], width)
 
     def _blank(self, n: int, lines: Sequence[int], bar: Piece, width: int) -> _Drawn:
         text = f"  {self.note}" if n == 1 and not lines else ""
@@ -167,7 +173,7 @@ class Canvas:
 
     def _difference(self, y: int, old: _Drawn, new: _Drawn) -> Region | None:
         """What of a line reads differently now."""
-        if old.pieces == new.pieces:
+        if old is new or old.pieces == new.pieces:
             return None
         if len(old.pieces) != len(new.pieces):
             return Region(0, y, self._size[0], 1)

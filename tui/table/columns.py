@@ -118,7 +118,7 @@ def _run_time_words(summary: Summary, look: Look) -> str:
 
 
 def _by_run_time(now: float) -> Key:
-    return lambda row: run_time(row, now)
+    return lambda row: row.elapsed if row.elapsed is not None else run_time(row, now)
 
 
 STATE_WIDTH = 12

@@ -41,8 +41,9 @@ def place(ids: Sequence[str], wanted: Mapping[str, int], start: int, available: 
     while len(columns) > _KEPT and spare(least) < 0:
         columns.remove(min(columns, key=lambda column: column.worth))
     if len(columns) > 1 and spare(least) < 0:
-        # The last one may be cut, down to a single character.
-        least[columns[-1].id] = max(0, least[columns[-1].id] + spare(least))
+        # The less worthy one of the last two may be cut, down to a single character.
+        loser = min(columns, key=lambda column: column.worth).id
+        least[loser] = max(0, least[loser] + spare(least))
         columns = [column for column in columns if least[column.id]]
     widths = dict(least)
     by_worth = sorted(columns, key=lambda column: -column.worth)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import total_ordering
 from operator import attrgetter
@@ -109,13 +110,31 @@ class Order:
 def _by_keys(
     codes: list[int], rows: Mapping[int, JobRow], keys: Sequence[tuple[Callable[[JobRow], Any], bool]]
 ) -> list[int]:
-    """Sort by several keys, the first being the most important: the last one first, as sorting is stable."""
-    for get, descending in reversed(keys):
-        values = list(map(get, map(rows.__getitem__, codes)))
-        places: Iterable[int] = range(len(values))
-        missing: list[int] = []
-        if None in values:
-            missing = [codes[i] for i, value in enumerate(values) if value is None]
-            places = [i for i, value in enumerate(values) if value is not None]
-        codes = [codes[i] for i in sorted(places, key=values.__getitem__, reverse=descending)] + missing
-    return codes
+    """Sort by several keys, the most important first; the others are asked only where it says the same."""
+    if not keys or len(codes) < 2:
+        return codes
+    (get, descending), rest = keys[0], keys[1:]
+    values = list(map(get, map(rows.__getitem__, codes)))
+    places: Sequence[int] = range(len(values))
+    missing: list[int] = []
+    if None in values:
+        missing = [codes[i] for i, value in enumerate(values) if value is None]
+        places = [i for i, value in enumerate(values) if value is not None]
+    places = sorted(places, key=values.__getitem__, reverse=descending)
+    found = [codes[i] for i in places]
+    if rest:
+        for first, end in _runs([values[i] for i in places]):
+            found[first:end] = _by_keys(found[first:end], rows, rest)
+    return found + _by_keys(missing, rows, rest)
+
+
+def _runs(values: list[Any]) -> list[tuple[int, int]]:
+    """Where equal values stand side by side in a sorted list: beginnings and ends."""
+    same = [i for i, (one, other) in enumerate(itertools.pairwise(values)) if one == other]
+    runs: list[tuple[int, int]] = []
+    for i in same:
+        if runs and runs[-1][1] == i + 1:
+            runs[-1] = (runs[-1][0], i + 2)
+        else:
+            runs.append((i, i + 2))
+    return runs

@@ -21,6 +21,8 @@ from .sieve import Sieve, Texts
 # So many jobs change places one by one; of more, all are laid out anew.
 _FEW = 16
 _SHARE = 256
+# Of fewer than one job in so many, it is quicker to sort them than to pick them out of all in order.
+_SPARSE = 16
 
 
 class Spot(NamedTuple):
@@ -51,6 +53,8 @@ class View:
         # The same list as long as nothing is filtered.
         self._passing = self._sorted
         self._tasks: dict[int, list[int]] = {}
+        # The array of each task, shown or not.
+        self._array_of: dict[int, int] = {}
         self._sizes: Counter[int] = Counter()
         self._summaries: dict[int, Summary] = {}
         self._flying: set[int] = set()
@@ -208,6 +212,10 @@ class View:
                 self._sizes[array] += step
                 if not self._sizes[array]:
                     del self._sizes[array]
+        if new is not None and (array := array_of(code, new)) is not None:
+            self._array_of[code] = array
+        else:
+            self._array_of.pop(code, None)
         before = old if old is not None and self._sieve.passes(old) else None
         after = new if new is not None and self._sieve.passes(new) else None
         if self._counts is not None:
@@ -294,16 +302,28 @@ class View:
         come = self.order.sort((code for code in gone if code in self.rows), self.rows)
         at = bisect_left(kept, self._key(come[0]), key=self._key) if come else 0
         if come and at < len(kept) and self._key(kept[at]) < self._key(come[-1]):
-            self._sorted = self.order.sort(kept + come, self.rows)
+            self._sorted = self.order.sort(self.rows, self.rows)
         else:
             # As when jobs are loaded in order: they all belong between two others.
             kept[at:at] = come
             self._sorted = kept
         self._filter_all()
+        self._draw_up()
 
     def _filter_all(self) -> None:
-        self._passing = self._sieve.strain(self._sorted, self.rows, self._texts)
-        self._draw_up()
+        """Find the jobs that pass, in order."""
+        if self._sieve.open:
+            self._passing = self._sorted
+            return
+        # Not in the order of the list: memory is quickest in the order in which it was filled.
+        found = self._sieve.strain(self.rows, self.rows, self._flying, self._texts)
+        if len(found) == len(self._sorted):
+            self._passing = self._sorted.copy()
+        elif len(found) * _SPARSE < len(self._sorted):
+            self._passing = self.order.sort(found, self.rows)
+        else:
+            kept = set(found)
+            self._passing = [code for code in self._sorted if code in kept]
 
     def _draw_up(self) -> None:
         """Make the lines out of the jobs that pass."""
@@ -313,14 +333,13 @@ class View:
         if not self._sizes:
             self.lines = self._passing.copy()
             return
-        rows, found = self.rows, self._tasks
+        arrays, found = self._array_of, self._tasks
         lines: list[int] = []
         for code in self._passing:
-            number = rows[code].array
-            if number is None:
+            array = arrays.get(code)
+            if array is None:
                 lines.append(code)
                 continue
-            array = array_at(place_of(code), number)
             tasks = found.get(array)
             if tasks is None:
                 found[array] = [code]
@@ -336,9 +355,8 @@ class View:
     def sort(self, terms: Sequence[SortTerm], now: float) -> None:
         """Sort anew, jobs in flight having run until ``now`` (epoch seconds)."""
         self.order = Order(terms, now)
-        same = self._passing is self._sorted
-        self._sorted = self.order.sort(self._sorted, self.rows)
-        self._passing = self._sorted if same else self.order.sort(self._passing, self.rows)
+        self._sorted = self.order.sort(self.rows, self.rows)
+        self._filter_all()
         self._draw_up()
 
     def set_filter(self, filter: Filter, now: float) -> None:
@@ -346,9 +364,12 @@ class View:
         sieve, before = Sieve(filter, now), self._passing
         narrower = sieve.narrows(self._sieve)
         self._sieve = sieve
-        self._passing = sieve.strain(before if narrower else self._sorted, self.rows, self._texts)
         if not filter.words:
             self._texts.drop()
+        if narrower and len(before) * _SPARSE < len(self._sorted):
+            self._passing = sieve.strain(before, self.rows, self._flying, self._texts)
+        else:
+            self._filter_all()
         if not narrower or len(self._passing) < len(before):
             self._draw_up()
 
@@ -378,6 +399,7 @@ class View:
         if len(moved) > _FEW:
             self._sieve = sieve
             self._filter_all()
+            self._draw_up()
             return
         lifted = self._take_out(moved)
         self._sieve = sieve
