@@ -42,10 +42,10 @@ def _screen(path: str, **more: float) -> Iterator[Terminal]:
         terminal.close()
 
 
-def _crowd(count: int) -> str:
+def _crowd(count: int, array: int = 0) -> str:
     """A work directory of many jobs that no engine drives."""
     path = f"{scratch_folder()}/jobs"
-    crowd(WorkDir(path), count)
+    crowd(WorkDir(path), count, array)
     BlockingJobManager(WorkDir(path)).configure({"autostart": False})
     return path
 
@@ -154,13 +154,13 @@ def _per_second(terminal: Terminal, seconds: float) -> tuple[float, float]:
 def _settled(terminal: Terminal) -> None:
     terminal.until("align-")
     terminal.until(lambda: "reading" not in terminal.text(), 60)
-    terminal.still(1.5)
+    terminal.still(3.0)
 
 
 def traffic() -> list[Figure]:
     """Bytes to the terminal: nothing changes, cells change, the cursor moves; and CPU of ticking and of keys."""
     figures: list[Figure] = []
-    with _driven(time.time() - 4000) as (path, journal, rows), _screen(path) as terminal:
+    with _driven(time.time() - 300_000) as (path, journal, rows), _screen(path) as terminal:
         _settled(terminal)
         sent, _ = _per_second(terminal, 15)
         figures.append(Figure("bytes when nothing changes", f"{sent:.0f} B/s", "0", sent == 0))
@@ -190,7 +190,7 @@ def traffic() -> list[Figure]:
         )
         figures.append(Figure("CPU while 50 of 1,000 jobs change per second", f"{idle:.1f} %", "-", True))
     shares = []
-    for age in (0, 600):
+    for age in (0, 900):
         with _driven(time.time() - age) as (path, _, _), _screen(path) as terminal:
             terminal.until("align-")
             terminal.read(6)
@@ -251,7 +251,7 @@ def following() -> list[Figure]:
     figures: list[Figure] = []
     with scratch() as manager:
         manager.configure({"slots": 2})
-        (job,) = manager.submit(JobSpec(name="align-yes", shell="yes 'some words of a log that is written fast'"))
+        (job,) = manager.submit(JobSpec(name="align-yes", shell="seq -f 'line %.0f: some words of a log that is written fast' 1000000000"))
         with _screen(manager.workdir.path) as terminal:
             terminal.until("some words")
             terminal.read(2)
@@ -287,7 +287,7 @@ def _delay(manager: BlockingJobManager, number: int) -> float:
             return lambda: re.search(rf"{name}\s+\W*{state}", terminal.text()) is not None
 
         terminal.until(says("running"))
-        terminal.still(1.2)
+        terminal.read(1.5)
         with open(gate, "w") as file:
             file.write("go\n")
         begun = time.perf_counter()

@@ -41,8 +41,11 @@ def _ended_jobs(manager: BlockingJobManager, count: int) -> None:
     until(lambda: _indexed(manager) == count)
 
 
-def crowd(workdir: WorkDir, count: int) -> None:
-    """Make jobs that differ as real ones do, all but the newest 50 ended, and their index, without an engine."""
+def crowd(workdir: WorkDir, count: int, array: int = 1000) -> None:
+    """Make jobs that differ as real ones do, all but the newest 50 ended, and their index, without an engine.
+
+    ``array``: how many tasks each array has, 0 for jobs by themselves.
+    """
     workdir.create()
     before = time.time() - 86400
     who = Process(2**22 - 1, 1)
@@ -56,7 +59,7 @@ def crowd(workdir: WorkDir, count: int) -> None:
             tag=tag,
             created=at,
             tags=("night",),
-            array=ArrayTask((job - 1) // 1000 * 1000 + 1, job % 1000),
+            array=ArrayTask((job - 1) // array * array + 1, job % array) if array else None,
         )
         facts = {"job.json": encode(spec)}
         if job <= count - 50:

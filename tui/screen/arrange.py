@@ -38,7 +38,7 @@ class Arrange:
         self.layout: Layout = "auto"
         self.second: Second = "log"
         # The table's share of the room, in percent.
-        self.share = 45
+        self.share = 50
         self.zoomed = False
 
     @property

@@ -37,15 +37,16 @@ if TYPE_CHECKING:
     from ..detail.editing import NotSubmitted, Submitted
 
 _MESSAGE_STAYS = 8.0
+_TYPING = [("Enter", "keep", True), ("Esc", "give up", True), ("Tab", "complete", True), ("↑ ↓", "earlier ones", True)]
 
 
 class JobScreen(Screen[None], inherit_bindings=False):
     """Workers ask managers and post messages; only the handlers here and in the panes touch widgets."""
 
-    CSS = """
-    #panes { layout: vertical; }
-    #panes.side { layout: horizontal; }
-    #panes.side #log, #panes.side #detail { border-left: vkey ansi_bright_black; }
+    DEFAULT_CSS = """
+    JobScreen #panes { layout: vertical; }
+    JobScreen #panes.side { layout: horizontal; }
+    JobScreen #panes.side #log, JobScreen #panes.side #detail { border-left: solid ansi_bright_black; }
     """
 
     def __init__(
@@ -164,11 +165,10 @@ class JobScreen(Screen[None], inherit_bindings=False):
     def on_job_table_cursor_moved(self, message: JobTable.CursorMoved) -> None:
         """Show the job under the cursor."""
         self.show_current()
-        self._refresh_footer()
+        self.refresh_footer()
 
     def on_job_table_removed(self, message: JobTable.Removed) -> None:
-        """Say that the cursor is on another job, and let a hasty key not hit that one."""
-        self.giver.slipped()
+        """Say that the cursor is on another job."""
         self.say(message.words)
 
     def on_job_table_opened(self, message: JobTable.Opened) -> None:
@@ -194,13 +194,13 @@ class JobScreen(Screen[None], inherit_bindings=False):
 
     def on_descendant_focus(self) -> None:
         """Show the keys of the pane that has them."""
-        self._refresh_footer()
+        self.refresh_footer()
 
     def on_resize(self) -> None:
         """Arrange everything for the new size."""
         self.panes.apply(self.panes.current)
         self.refresh_header()
-        self._refresh_footer()
+        self.refresh_footer()
 
     def on_screen_suspend(self) -> None:
         """Nothing moves beneath a dialog."""
@@ -209,7 +209,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
     def on_screen_resume(self) -> None:
         """Let what was collected meanwhile show."""
         self.table.freeze(self.paused)
-        self._refresh_footer()
+        self.refresh_footer()
 
     def press(self, key: str) -> bool:
         """Do what a key stands for in this pane. Whether it stands for anything; in a field it is text."""
@@ -362,7 +362,9 @@ class JobScreen(Screen[None], inherit_bindings=False):
         self.run_worker(following, group=f"follow-{place.index}", exclusive=True)
 
     def _in_view(self) -> list[tuple[feeds.Place, JobRow]]:
-        return [(self.places[ref.place], self.jobs.rows[ref]) for ref in self.table.visible_refs()]
+        # A list that is frozen shows jobs that are not there any more.
+        seen = [(self.places[ref.place], self.jobs.row(ref)) for ref in self.table.visible_refs()]
+        return [(place, row) for place, row in seen if row is not None]
 
     def _undriven(self, place: feeds.Place) -> bool:
         return place.loaded and feeds.needs_engine(
@@ -376,12 +378,16 @@ class JobScreen(Screen[None], inherit_bindings=False):
         """Show everywhere what the jobs are now."""
         self.show_current()
         self.refresh_header()
-        self._refresh_footer()
+        self.refresh_footer()
         if self.app.screen is not self:
             self.giver.jobs_changed()
 
-    def _refresh_footer(self) -> None:
+    def refresh_footer(self) -> None:
+        """Write the line of keys anew, unless it says something else."""
         if self.message or isinstance(self.app.screen, ModalScreen):
+            return
+        if isinstance(self.focused, Input):
+            self.footer.show(header.footer(_TYPING, self.app.size.width))
             return
         current = self.panes.current
         items = [
@@ -393,4 +399,4 @@ class JobScreen(Screen[None], inherit_bindings=False):
 
     def _clear_message(self) -> None:
         self.message = ""
-        self._refresh_footer()
+        self.refresh_footer()
