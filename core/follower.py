@@ -23,7 +23,7 @@ _FIRST = 200
 _UNDRIVEN_LOOK = 1.0
 # A look that took longer than this (seconds) is not taken again before so many times that time has passed.
 _CHEAP = 0.01
-_SHARE = 20
+_SHARE = 50
 # Nanoseconds: coarser than the clock of any file system that we know.
 _TICK = 100_000_000
 

@@ -246,7 +246,7 @@ _STEPS = st.lists(
 
 
 @pytest.mark.usefixtures("small_portions")
-@settings(max_examples=40, deadline=None, suppress_health_check=[])
+@settings(max_examples=25, deadline=None, suppress_health_check=[])
 @given(st.booleans(), _STEPS)
 def test_whatever_happens_while_loading_the_client_ends_with_what_is_there(
     indexed: bool, steps: list[tuple[str, int]]
