@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import local_jobs, screen, work_directory
+from . import local_jobs, screen, wire, work_directory
 
 ALL = {
     "overhead": local_jobs.overhead,
@@ -15,6 +15,9 @@ ALL = {
     "listing": work_directory.listing,
     "idle": work_directory.idle,
     "latency": local_jobs.latency,
+    "wire-keys": wire.cursor,
+    "wire-steady": wire.steady,
+    "wire-slow": wire.slow,
     "start": screen.start,
     "traffic": screen.traffic,
     "slow": screen.slow,
