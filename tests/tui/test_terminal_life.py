@@ -19,7 +19,7 @@ import pytest
 from benchmarks.terminal import Terminal
 
 PROGRAM = r"""
-import os, sys, time
+import os, signal, sys, time
 os.environ["TEXTUAL_SMOOTH_SCROLL"] = "0"
 from textual.app import App
 from textual.widgets import Static
@@ -44,7 +44,10 @@ class Life(App):
         yield Static("lines\n" * 100)
 
     def on_mount(self):
-        heed(self, self.keep)
+        if "DEAF" in os.environ:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        else:
+            heed(self, self.keep)
 
     def keep(self):
         with open(sys.argv[1], "a") as file:
@@ -140,12 +143,21 @@ def test_the_terminal_is_restored_however_the_app_ends(start: Start, key: bytes,
     assert ("ZeroDivisionError" in terminal.output.decode()) == (key == b"x")
 
 
-def test_a_window_that_is_closed_ends_it_quietly_and_soon(start: Start, kept: Path) -> None:
-    terminal = start()
-    terminal.hang_up()
-    started = time.monotonic()
-    assert terminal.ended() == 0
-    assert time.monotonic() - started < 4 and kept.read_text() == "kept\n"
+@pytest.mark.parametrize("deaf", [False, True])
+def test_a_window_that_is_closed_ends_it_quietly_and_soon(tmp_path: Path, kept: Path, deaf: bool) -> None:
+    errors = tmp_path / "errors"
+    environment = {"PROGRAM": PROGRAM, **({"DEAF": "1"} if deaf else {})}
+    command = f'exec {sys.executable} -c "$PROGRAM" {kept} 2>{errors}'
+    terminal = Terminal(["sh", "-c", command], environment=environment)
+    try:
+        terminal.until("80x24")
+        terminal.hang_up()
+        started = time.monotonic()
+        assert terminal.ended() == 0
+        assert time.monotonic() - started < 4 and errors.read_text() == ""
+        assert deaf or kept.read_text() == "kept\n"
+    finally:
+        terminal.close()
 
 
 def test_a_terminal_that_takes_nothing_does_not_keep_it_from_ending(start: Start, kept: Path) -> None:

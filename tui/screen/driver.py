@@ -241,7 +241,8 @@ class ScreenDriver(LinuxDriver):
 
     def _lose(self) -> None:
         """The terminal is gone: its window was closed, or the connection broke."""
-        self._loop.call_soon(self.lost)
+        if not self._loop.is_closed():
+            self._loop.call_soon(self.lost)
 
     # -- size
 
