@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobtui.tui.log import document
 from jobtui.tui.log import merged as merged_module
 from jobtui.tui.log.document import Document, Page
 from jobtui.tui.log.item import Look
@@ -16,6 +18,14 @@ from jobtui.tui.log.lines import Lines, Regions
 from jobtui.tui.log.merged import STDERR, STDOUT, MergedSnapshot, MergedSource
 from jobtui.tui.log.source import LogSource
 from jobtui.tui.log.source import Look as Found
+
+
+@pytest.fixture(autouse=True, scope="module")
+def patience() -> Iterator[None]:
+    """On a busy machine too a page has all the rows that were asked for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(document, "_HASTE", 60.0)
+        yield
 
 
 class Job:

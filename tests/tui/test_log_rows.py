@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
@@ -9,6 +10,7 @@ import regex
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jobtui.tui.log import document
 from jobtui.tui.log import lines as lines_module
 from jobtui.tui.log.document import Document, Page, Row, text_of
 from jobtui.tui.log.item import Look
@@ -17,6 +19,14 @@ from jobtui.tui.log.paint import strip
 from jobtui.tui.log.pen import Pen
 from jobtui.tui.log.scan import Scan
 from jobtui.tui.log.viewport import Need, Viewport
+
+
+@pytest.fixture(autouse=True, scope="module")
+def patience() -> Iterator[None]:
+    """On a busy machine too a page has all the rows that were asked for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(document, "_HASTE", 60.0)
+        yield
 
 
 class Memory:

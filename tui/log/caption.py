@@ -88,6 +88,8 @@ def _right(facts: Facts) -> Iterator[Part]:
 def _progress(scan: Scan, here: int | None) -> str:
     """How many lines match, which one we are at, and how far it looked."""
     number = f"{count(scan.count)}{'+' if scan.full else ''}"
+    if scan.given_up:
+        number += f" ({count(scan.given_up)} lines too slow)"
     if scan.more and scan.size:
         return f"{number} so far, {scan.share:.0%}"
     if here is not None and scan.holds(here):

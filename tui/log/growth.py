@@ -28,7 +28,8 @@ class Growth:
     def __init__(self) -> None:
         """Nothing is known yet."""
         self._samples: deque[_Sample] = deque()
-        self._since: _Sample | None = None
+        # What there was when the end was in view last.
+        self._seen: _Sample | None = None
         self._told_at = float("-inf")
         # What was said last, and stands until the next time.
         self.badge = self.speed = ""
@@ -36,13 +37,11 @@ class Growth:
     def update(self, now: float, lines: int | None, size: int, *, follow: bool) -> float | None:
         """Take in what there is now; returns after how many seconds to come again, None for not at all.
 
-        ``lines`` is None where they are not counted; then bytes are told.
+        ``lines`` is None where they are not counted; then bytes are told. ``follow``: the end is in view.
         """
         sample = _Sample(now, lines, size)
-        if follow:
-            self._since = None
-        elif self._since is None:
-            self._since = sample
+        if follow or self._seen is None:
+            self._seen = sample
         if not self._samples or self._samples[-1][1:] != sample[1:]:
             self._samples.append(sample)
         while now - self._samples[0].at > _SPAN and len(self._samples) > 1:
@@ -58,12 +57,12 @@ class Growth:
         return _PAUSE if speed else None
 
     def _added(self, now: _Sample) -> str:
-        since = self._since
-        if since is None or now.size <= since.size:
+        seen = self._seen
+        if seen is None or now.size <= seen.size:
             return ""
-        if now.lines is None or since.lines is None:
-            return f"+{size_words(now.size - since.size)}"
-        added = now.lines - since.lines
+        if now.lines is None or seen.lines is None:
+            return f"+{size_words(now.size - seen.size)}"
+        added = now.lines - seen.lines
         return f"+{count(added)} line{'s' if added != 1 else ''}" if added else ""
 
     def _speed(self, now: float) -> str:

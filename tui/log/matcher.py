@@ -30,7 +30,12 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class Matcher(Protocol):
-    """Says which lines match."""
+    """Says which lines match. ``given_up``: lines that were left out because it took too long on them."""
+
+    @property
+    def given_up(self) -> int:
+        """See above."""
+        ...
 
     def lines(self, chunk: bytes) -> Iterator[int]:
         """The numbers, from 0 and ascending, of the matching lines of ``chunk``, in which they are as shown."""
@@ -166,6 +171,8 @@ _FINE = re.compile(
 class Errors:
     """Lines that tell of an error: the usual words for it, but not "0 errors" or "error=0.12"."""
 
+    given_up = 0
+
     def lines(self, chunk: bytes) -> Iterator[int]:
         """See ``Matcher``."""
         low = chunk.removesuffix(b"\n").lower()
@@ -182,6 +189,11 @@ class Both:
     def __init__(self, first: Matcher, second: Matcher) -> None:
         """Combine them."""
         self._first, self._second = first, second
+
+    @property
+    def given_up(self) -> int:
+        """See ``Matcher``."""
+        return self._first.given_up + self._second.given_up
 
     def lines(self, chunk: bytes) -> Iterator[int]:
         """See ``Matcher``."""

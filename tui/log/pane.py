@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import anyio
 from rich.text import Text
@@ -23,29 +21,14 @@ from .document import text_of
 from .finder import Finder
 from .growth import Growth
 from .item import Look
-from .merged import MergedSource
 from .prompt import Prompt
 from .session import Session
-from .source import LogSource
+from .shown import STREAMS, Shown, Shows
 from .title import title
 from .view import LogView
 
 # Seconds that the cursor rests before a log is opened.
 _REST = 0.08
-
-Shows = Literal["stdout", "stderr", "merged"]
-_STREAMS: tuple[Shows, ...] = ("stdout", "stderr", "merged")
-
-
-@dataclass(frozen=True)
-class Shown:
-    """Which log is shown. A retry is another one: its files are new."""
-
-    workdir: str
-    job: int
-    current: int
-    attempt: int
-    stream: Shows
 
 
 class LogPane(Vertical):
@@ -152,18 +135,9 @@ class LogPane(Vertical):
         # A cursor that runs down the table opens no log on its way.
         await anyio.sleep(rest)
         if self._manager is not None:
-            session = self._new_session(self._manager, shown)
+            session = shown.session(self._manager, self._is_over(), self.post_message)
             self.post_message(self.Opening(shown, session))
             await session.run()
-
-    def _new_session(self, manager: JobManager, shown: Shown) -> Session:
-        earlier = shown.attempt if shown.attempt != shown.current else None
-        out, err = (manager.log_path(shown.job, stream, earlier) for stream in ("stdout", "stderr"))
-        if shown.stream == "merged":
-            source = MergedSource(LogSource(out), LogSource(err), self._is_over())
-            return Session(source, [out, err], None, self.post_message)
-        path, other = (out, err) if shown.stream == "stdout" else (err, out)
-        return Session(LogSource(path), [path], other, self.post_message)
 
     # -- what the session, the view and the prompt tell
 
@@ -281,7 +255,7 @@ class LogPane(Vertical):
 
     def switch_stream(self) -> None:
         """Show stdout, then stderr, then both in one."""
-        self.stream = _STREAMS[(_STREAMS.index(self._stream) + 1) % len(_STREAMS)]
+        self.stream = STREAMS[(STREAMS.index(self._stream) + 1) % len(STREAMS)]
 
     def toggle_follow(self) -> None:
         """Follow the end of the log, or stop."""
@@ -366,7 +340,7 @@ class LogPane(Vertical):
             view.say("")
             return
         size, lines = (session.size, session.lines) if session is not None else (0, None)
-        again = self._growth.update(time.monotonic(), lines, size, follow=view.follow)
+        again = self._growth.update(time.monotonic(), lines, size, follow=view.follow or view.port.at_end)
         if again is not None and self._again is None:
             self._again = self.set_timer(again, self._refresh_title_again)
         facts = Facts(

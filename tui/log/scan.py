@@ -61,6 +61,11 @@ class Scan:
         return len(self._behind) >= _MOST or len(self._before) >= _MOST
 
     @property
+    def given_up(self) -> int:
+        """How many lines took too long and were left out."""
+        return self.matcher.given_up
+
+    @property
     def share(self) -> float:
         """How much of the log was looked at, 0 to 1."""
         return (max(self._high, self._tail_seen) - self._low) / self.size if self.size else 1.0

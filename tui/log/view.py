@@ -50,6 +50,9 @@ class LogView(Widget, can_focus=True, inherit_bindings=False):
         # Where the line begins that a search went to, and whether it stands out as a whole.
         self.here: int | None = None
         self._here_whole = False
+        # The match is still to be brought into view sideways.
+        self._reveal = False
+        self._hidden = False
         self.left = 0
         self.wrap = False
         self._painted: Sequence[Row] = ()
@@ -88,10 +91,12 @@ class LogView(Widget, can_focus=True, inherit_bindings=False):
 
     def update(self) -> None:
         """Repaint the rows that are not what they were, ask for what is needed, and tell when we moved."""
-        need = self.port.need()
+        need = None if self._hidden else self.port.need()
         if need is not None:
             self.post_message(self.Needs(need))
         rows = self.port.rows
+        if self._reveal:
+            self._show_match(rows)
         changed = [y for y in range(self.size.height) if _at(rows, y) != _at(self._painted, y)]
         if (not rows and self._painted) or (rows and not self._painted) or len(changed) * 2 > self.size.height:
             self.refresh()
@@ -110,8 +115,19 @@ class LogView(Widget, can_focus=True, inherit_bindings=False):
         if line != self.here or whole != self._here_whole:
             stale = [y for y, row in enumerate(self.port.rows) if row.start in (line, self.here)]
             self.here, self._here_whole = line, whole
+            self._reveal = line is not None and not whole
             if stale:
                 self.refresh(*(Region(0, y, self.size.width, 1) for y in stale))
+
+    def _show_match(self, rows: Sequence[Row]) -> None:
+        """Scroll sideways to the first match in the line that was gone to, once it is there."""
+        marks = next((row.marks for row in rows if row.start == self.here and row.marks), None)
+        if marks is None or self.wrap:
+            return
+        self._reveal = False
+        begin, end = marks[0]
+        if begin < self.left or end > self.left + self.text_width:
+            self._scroll_sideways(0 if end <= self.text_width else max(0, begin - self.text_width // 3))
 
     def _move_thumb(self) -> None:
         thumb = _thumb(self.port, self.size.height)
@@ -147,11 +163,22 @@ class LogView(Widget, can_focus=True, inherit_bindings=False):
     def _sideways(self, columns: int) -> None:
         """Scroll sideways, as far as there is text in one of the rows in view."""
         widest = max((sum(columns_of(text) for text, _ in row.runs) for row in self.port.rows), default=0)
-        left = min(max(0, self.left + columns), max(0, widest - 1) if columns > 0 else self.left)
+        self._scroll_sideways(min(max(0, self.left + columns), max(0, widest - 1) if columns > 0 else self.left))
+
+    def _scroll_sideways(self, left: int) -> None:
         if left != self.left:
             self.left = left
             self.refresh()
             self.post_message(self.Moved())
+
+    def on_hide(self) -> None:
+        """What nobody sees is not read."""
+        self._hidden = True
+
+    def on_show(self) -> None:
+        """Go on reading."""
+        self._hidden = False
+        self.update()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Scroll down, or to the right with Shift."""
