@@ -31,6 +31,7 @@ from .giver import Giver, Ordered
 from .keymap import Keymap
 from .listing import Listing
 from .memory import Memory, labels
+from .terminal import repaint
 from .tools import Copied, Tools
 
 if TYPE_CHECKING:
@@ -345,7 +346,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
         """Read all jobs again and repaint the whole terminal."""
         for place in self.places:
             self._follow(place)
-        self.app.refresh(repaint=True, layout=True)
+        repaint(self.app)
         self.show_current()
 
     def capabilities(self, backend: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Sequences for the terminal beside the picture: bell, clipboard, title, and whether the mouse is reported."""
+"""The terminal beside the picture: bell, clipboard, title; whether the mouse is reported; to repaint it."""
 
 # pyright: reportPrivateUsage=false
 # Textual has no public way to its driver.
@@ -69,3 +69,11 @@ def set_mouse(app: App[Any], on: bool) -> None:
         driver._disable_mouse_support()
     # Read when the application mode begins again.
     driver._mouse = on
+
+
+def repaint(app: App[Any]) -> None:
+    """Draw the whole terminal again: something else may have written on it."""
+    listener: Any = getattr(app._driver, "listener", None)
+    if listener is not None:
+        listener.reset()
+    app.refresh(repaint=True, layout=True)
