@@ -281,6 +281,18 @@ def test_keys_pressed_while_rows_are_read_are_not_lost() -> None:
     assert log.seen[0] == "line 3"
 
 
+def test_a_page_that_takes_too_long_comes_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document, "_HASTE", 1e-5)
+    log = Log(30)
+    log.grow(numbered(0, 1000))
+    need = log.port.need()
+    assert need is not None
+    log.port.take(log.page(need), need)
+    assert 1 < len(log.seen) < 30 and log.seen[-1] == "line 999"
+    log.read()
+    assert log.seen == [f"line {number}" for number in range(970, 1000)]
+
+
 def test_a_page_that_comes_late_does_not_pull_the_view_back() -> None:
     log = Log(10)
     log.grow(numbered(0, 1000))

@@ -21,8 +21,9 @@ _NOTE = Pen(flags=DIM)
 # Seconds that finding what to mark in one row may take, and after how many rows that took longer it is given up.
 _PATIENCE = 0.02
 _MOST_TIRED = 5
-# Seconds after which a page is good enough: the rest is asked for again, and found sooner then.
+# Seconds after which a page is good enough: the rest is asked for again, and found sooner then. If not, it gets longer.
 _HASTE = 0.04
+_LONGEST_HASTE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class Document:
         """Remember nothing yet."""
         self._rows: OrderedDict[tuple[int, int, Pen, Look], list[tuple[Runs, Columns, bool]]] = OrderedDict()
         self._tired: dict[regex.Pattern[str], int] = {}
+        self._haste = _HASTE
 
     def page(
         self,
@@ -131,9 +133,11 @@ class Document:
             sub = len(own) - 1
         else:
             sub = min(anchor[1], len(own) - 1) if anchor[0] >= first else 0
-        until = time.monotonic() + _HASTE
+        until = time.monotonic() + self._haste
         later, at_end = _walk(items.next, first, behind - (len(own) - 1 - sub), built, until)
-        earlier, at_start = _walk(items.previous, first, before - sub, built, until + _HASTE)
+        earlier, at_start = _walk(items.previous, first, before - sub, built, until + self._haste)
+        in_time = time.monotonic() < until
+        self._haste = _HASTE if in_time else min(2 * self._haste, _LONGEST_HASTE)
         parts = [*reversed(earlier), own, *later]
         if items is lines:
             _count_lines(lines, parts)
