@@ -130,19 +130,21 @@ class Naive:
         """The line that stands where this job stood: behind all that belong above it, or the last one."""
         lines = self.lines()
         if array in self.expanded and array in lines:
-            candidates: list[Line] = [each for each in self.shown() if self.array(each) == array]
-            leads = candidates
-        else:
-            candidates, leads = lines, [self.lead(line) for line in lines]
-        for line, lead in zip(candidates, leads, strict=True):
+            tasks = self._tasks([each for each in self.shown() if self.array(each) == array])
+            below = [task for task in tasks if self._compare_tasks(task, self.rows[task], ref, row) > 0]
+            return below[0] if below else tasks[-1]
+        for line in lines:
+            lead = self.lead(line)
             if self._compare(lead, self.rows[lead], ref, row) >= 0:
                 return line
-        return candidates[-1] if candidates else None
+        return lines[-1] if lines else None
+
+    def _compare_tasks(self, one: Ref, a: JobRow, other: Ref, b: JobRow) -> int:
+        terms = [term for term in self.terms if term[0] not in ("id", "created")]
+        return self._terms(a, b, terms) or (a.array_index or 0) - (b.array_index or 0) or one.job - other.job
 
     def _tasks(self, refs: list[Ref]) -> list[Ref]:
-        terms = [term for term in self.terms if term[0] not in ("id", "created")]
-        refs = sorted(refs, key=lambda ref: (self.rows[ref].array_index, ref.job))
-        return sorted(refs, key=cmp_to_key(lambda a, b: self._terms(self.rows[a], self.rows[b], terms)))
+        return sorted(refs, key=cmp_to_key(lambda a, b: self._compare_tasks(a, self.rows[a], b, self.rows[b])))
 
     def shown(self) -> list[Ref]:
         return self._sorted([ref for ref in self.rows if self.passes(ref)])

@@ -58,9 +58,9 @@ class Summary:
     def __init__(self, tasks: Sequence[int], rows: Mapping[int, JobRow]) -> None:
         """Sum up ``tasks`` (codes, at least one); both are read again later, when a value must be sought anew.
 
-        ``total``, to be set, is how many tasks the array has, shown or not.
+        To be set: ``tasks``, when they are in another list; ``total``, how many tasks the array has, shown or not.
         """
-        self._tasks, self._rows = tasks, rows
+        self.tasks, self._rows = tasks, rows
         self._found: dict[str, Any] = {}
         self.total = len(tasks)
         self.version = 0
@@ -96,7 +96,7 @@ class Summary:
     def _extreme(self, name: str) -> Any:
         if name not in self._found:
             extreme, rows = _EXTREMES[name], self._rows
-            values = [value for code in self._tasks if (value := extreme.get(code, rows[code])) is not None]
+            values = [value for code in self.tasks if (value := extreme.get(code, rows[code])) is not None]
             self._found[name] = extreme.best(values, default=None)
         return self._found[name]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from operator import attrgetter
@@ -108,6 +109,11 @@ def _exit(row: JobRow) -> str:
     return "" if row.exit_code is None else str(row.exit_code)
 
 
+def _share(row: JobRow) -> float | None:
+    # No number is no progress; and it has no place among numbers.
+    return None if row.progress is None or math.isnan(row.progress) else row.progress
+
+
 def _more_than_one(count: int) -> str:
     return str(count) if count > 1 else ""
 
@@ -177,7 +183,7 @@ COLUMNS = (
         title="Progress, where a job tells it",
         value=lambda row, look: progress_bar(row.progress, ascii=look.ascii),
         of_array=lambda summary, look: progress_bar(summary.progress, ascii=look.ascii),
-        order_by=_field("progress"),
+        order_by=lambda _now: _share,
         least=10,
         most=10,
         worth=70,

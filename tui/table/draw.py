@@ -101,7 +101,12 @@ def line_pieces(subject: Subject, placed: Sequence[Placed], mood: Mood, branch: 
             pieces.append((Segment(cell(_counts_and_command(subject), room) + " " * GAP, base),))
         else:
             pieces.append(_piece(subject, column.id, width, base, look, right=column.right, ids=ids))
-    return pieces
+    return [_in_ascii(piece) for piece in pieces] if look.ascii else pieces
+
+
+def _in_ascii(piece: Piece) -> Piece:
+    """With another sign for what was cut off."""
+    return tuple(Segment(segment.text.replace("…", "~"), segment.style) for segment in piece)
 
 
 def _follows(ids: Sequence[str], one: str, other: str) -> bool:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -205,8 +206,9 @@ class JobList:
         for ref, share in shares.items():
             code = code_of(ref)
             row = self._latest.get(code)
-            if row is not None and row.state in IN_FLIGHT and self._progress.get(code) != share:
-                known = self._progress.pop(code, None)
+            known = self._progress.get(code)
+            if row is not None and row.state in IN_FLIGHT and known != share and not math.isnan(share):
+                self._progress.pop(code, None)
                 if row.progress is None or row.progress == known:
                     self._progress[code] = share
                     changes[code] = msgspec.structs.replace(row, progress=share)
@@ -271,9 +273,9 @@ class JobList:
             change()
             self._cursor = self._view.lines[0] if self._view.lines else None
             return None
-        spot, words = self._view.spot(cursor), self._called(cursor)
+        spot, row = self._view.spot(cursor), self._view.rows.get(cursor)
         change()
-        return None if self._settle(cursor, spot) else Lost(line_of(cursor), f"{words} {self._why_gone(cursor)}")
+        return None if self._settle(cursor, spot) else Lost(line_of(cursor), self._why_gone(cursor, row))
 
     def _settle(self, cursor: int, spot: Spot) -> bool:
         """Whether the cursor's line is still there; else the cursor goes to its array, or to its neighbour."""
@@ -283,16 +285,15 @@ class JobList:
         self._cursor = self._view.nearest(spot) if parent is None else parent
         return False
 
-    def _called(self, code: int) -> str:
-        if code >= 0:
-            return called(self._view.rows[code])
-        return f"array {job_of(code)}"
-
-    def _why_gone(self, code: int) -> str:
-        row = self._view.rows.get(code)
-        if code < 0 or row is None:
-            return "was removed" if code >= 0 or not self.filter_text else "has no task that the filter lets through"
-        return f"is {row.state} now, and the filter hides it"
+    def _why_gone(self, code: int, before: JobRow | None) -> str:
+        """In words why a line is not listed any more; ``before``: the row that its job had."""
+        if before is None:
+            filtered = self._view.has_tasks(code)
+            return f"array {job_of(code)} {'has no task that the filter shows' if filtered else 'was removed'}"
+        now = self._view.rows.get(code)
+        if now is None:
+            return f"{called(before)} was removed"
+        return f"{called(now)} is {now.state} now, and the filter hides it"
 
     # -- the person's choices
 

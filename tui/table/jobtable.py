@@ -78,6 +78,8 @@ class JobTable(Widget, can_focus=True, inherit_bindings=False):
         self._chosen: tuple[str, ...] = DEFAULT
         self._now = time.time()
         self._told: Line | None = None
+        # When the cursor last went to another line by itself (monotonic seconds).
+        self.slipped_at = float("-inf")
         self._dragging = False
 
     # -- changes of the data
@@ -118,8 +120,11 @@ class JobTable(Widget, can_focus=True, inherit_bindings=False):
             self._change(self.jobs.pass_time)
 
     def _change(self, change: Callable[[], Lost | None]) -> None:
-        held = self._scroll.hold(self.jobs.cursor_number)
+        held, cursor = self._scroll.hold(self.jobs.cursor_number), self.jobs.cursor
         lost = change()
+        if self.jobs.cursor != cursor:
+            # Here and not by a message: a key may be dealt with before any message is.
+            self.slipped_at = time.monotonic()
         self._scroll.settle(held, self.jobs.cursor_number)
         self._sync()
         if lost is not None:

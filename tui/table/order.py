@@ -82,16 +82,11 @@ class Order:
 
     def key(self, code: int, row: JobRow) -> Key:
         """The key of a job: smaller stands above. No two jobs have the same."""
-        parts: list[Any] = []
-        for get, descending in self._keys:
-            value = get(row)
-            if value is None:
-                parts += (1, 0)
-            elif not descending:
-                parts += (0, value)
-            else:
-                parts += (0, _Reversed(value) if isinstance(value, str) else -value)
-        return (*parts, -job_of(code), place_of(code))
+        return (*_parts(self._keys, row), -job_of(code), place_of(code))
+
+    def task_key(self, code: int, row: JobRow) -> Key:
+        """The key of a task within its array. No two tasks have the same."""
+        return (*_parts(self._task_keys, row), row.array_index or 0, code)
 
     def sort(self, codes: Iterable[int], rows: Mapping[int, JobRow]) -> list[int]:
         """All these jobs in order."""
@@ -105,6 +100,20 @@ class Order:
         """Tasks of one array in order: by index, where the terms say no more than what is newer."""
         found = sorted(tasks, key=lambda code: (rows[code].array_index or 0, code))
         return _by_keys(found, rows, self._task_keys)
+
+
+def _parts(keys: Sequence[tuple[Callable[[JobRow], Any], bool]], row: JobRow) -> list[Any]:
+    """What a row has to say to keys, so that missing values come last and descending ones the other way round."""
+    parts: list[Any] = []
+    for get, descending in keys:
+        value = get(row)
+        if value is None:
+            parts += (1, 0)
+        elif not descending:
+            parts += (0, value)
+        else:
+            parts += (0, _Reversed(value) if isinstance(value, str) else -value)
+    return parts
 
 
 def _by_keys(

@@ -8,15 +8,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import attrgetter
 from typing import NamedTuple
 
 from ...core.filters import Filter
 from ...core.job import IN_FLIGHT, JobRow, State
 from .arrays import Summary
-from .code import array_at, place_of
 from .order import NEWEST_FIRST, Key, Order, SortTerm
 from .sieve import Sieve, Texts
+from .sums import Sums, array_of
 
 # So many jobs change places one by one; of more, all are laid out anew.
 _FEW = 16
@@ -26,16 +25,14 @@ _SPARSE = 16
 
 
 class Spot(NamedTuple):
-    """Where a line stands, or stood: by its key and not by its number, so that it can be found in changed lines."""
+    """Where a line stands, or stood: by its key and not by its number, so that it can be found in changed lines.
+
+    ``array``: the array that it is a task of, and its key among the tasks.
+    """
 
     key: Key
-    task: int | None
     array: int | None
-
-
-def array_of(code: int, row: JobRow) -> int | None:
-    """The code of the array that a job is a task of, if any."""
-    return None if row.array is None else array_at(place_of(code), row.array)
+    task_key: Key
 
 
 class View:
@@ -53,12 +50,8 @@ class View:
         # The same list as long as nothing is filtered.
         self._passing = self._sorted
         self._tasks: dict[int, list[int]] = {}
-        # The array of each task, shown or not.
-        self._array_of: dict[int, int] = {}
-        self._sizes: Counter[int] = Counter()
-        self._summaries: dict[int, Summary] = {}
+        self._sums = Sums()
         self._flying: set[int] = set()
-        self._counts: Counter[State] | None = None
 
     # -- what is listed
 
@@ -75,14 +68,16 @@ class View:
     @property
     def counts(self) -> Counter[State]:
         """How many of the shown jobs are in which state."""
-        if self._counts is None:
-            self._counts = Counter(map(attrgetter("state"), map(self.rows.__getitem__, self._passing)))
-        return self._counts
+        return self._sums.counts(self._passing, self.rows)
 
     @property
     def has_arrays(self) -> bool:
         """Whether any array is listed."""
         return bool(self._tasks)
+
+    def has_tasks(self, array: int) -> bool:
+        """Whether there is any task of an array, shown or not."""
+        return array in self._sums.sizes
 
     def passes(self, code: int) -> bool:
         """Whether a job passes the filter."""
@@ -98,11 +93,7 @@ class View:
 
     def summary(self, array: int) -> Summary:
         """What the shown tasks of a listed array say together."""
-        found = self._summaries.get(array)
-        if found is None:
-            found = self._summaries[array] = Summary(self._tasks[array], self.rows)
-        found.total = self._sizes[array]
-        return found
+        return self._sums.summary(array, self._tasks[array], self.rows)
 
     def index(self, line: int) -> int | None:
         """The number of a line, None if it is not listed."""
@@ -120,7 +111,7 @@ class View:
         if array not in self._tasks:
             return None
         at = self._seek(self._lead_key(array))
-        return at if line < 0 else self.lines.index(line, at + 1)
+        return at if line < 0 else self._seek_task(self.lines, array, self._task_key(line), at + 1)
 
     def parent(self, line: int) -> int | None:
         """The listed array that a job is a shown task of, if any."""
@@ -133,25 +124,24 @@ class View:
     def spot(self, line: int) -> Spot:
         """Where a listed line stands."""
         if line < 0:
-            return Spot(self._lead_key(line), None, None)
-        row = self.rows[line]
-        return Spot(self.order.key(line, row), line, array_of(line, row))
+            return Spot(self._lead_key(line), None, ())
+        return Spot(self._key(line), array_of(line, self.rows[line]), self._task_key(line))
 
     def nearest(self, spot: Spot) -> int | None:
         """The line that took the place of one that is gone, else the last one; among its array's tasks if it can."""
-        if spot.array in self.expanded and spot.array in self._tasks:
-            return self._nearest_task(spot.array, spot.key)
         if not self.lines:
             return None
-        return self.lines[min(self._seek(spot.key), len(self.lines) - 1)]
-
-    def _nearest_task(self, array: int, key: Key) -> int:
-        tasks = self._tasks[array]
-        at = bisect_left(tasks, key, key=lambda code: self.order.key(code, self.rows[code]))
-        return tasks[min(at, len(tasks) - 1)]
+        if spot.array is None or spot.array not in self.expanded or spot.array not in self._tasks:
+            return self.lines[min(self._seek(spot.key), len(self.lines) - 1)]
+        first = self._seek(self._lead_key(spot.array)) + 1
+        last = first + len(self._tasks[spot.array]) - 1
+        return self.lines[min(self._seek_task(self.lines, spot.array, spot.task_key, first), last)]
 
     def _key(self, code: int) -> Key:
         return self.order.key(code, self.rows[code])
+
+    def _task_key(self, code: int) -> Key:
+        return self.order.task_key(code, self.rows[code])
 
     def _lead_key(self, line: int) -> Key:
         """The key by which a line stands: a job's own, and for an array and its tasks that of the first task."""
@@ -165,6 +155,10 @@ class View:
     def _seek(self, key: Key) -> int:
         """The number of the line that stands at a key, or that would make room for it."""
         return bisect_left(self.lines, key, key=self._lead_key)
+
+    def _seek_task(self, lines: list[int], array: int, key: Key, first: int) -> int:
+        """Where in ``lines`` a task stands by its key, or would; the tasks of its array begin at ``first``."""
+        return bisect_left(lines, key, first, first + len(self._tasks[array]), key=self._task_key)
 
     # -- changes of the data
 
@@ -194,7 +188,8 @@ class View:
         """Store the rows, and keep the sums that are kept true."""
         for code, row in changes.items():
             old = self.rows.get(code)
-            self._count(code, old, row)
+            self._sums.note_task(code, old, row)
+            self._sums.note_shown(code, self._if_shown(old), self._if_shown(row))
             if row is None:
                 self.rows.pop(code, None)
             else:
@@ -204,34 +199,17 @@ class View:
             else:
                 self._flying.discard(code)
             self._texts.note(code, row)
-        self.expanded &= self._sizes.keys()
+        self.expanded &= self._sums.sizes.keys()
 
-    def _count(self, code: int, old: JobRow | None, new: JobRow | None) -> None:
-        for row, step in ((new, 1), (old, -1)):
-            if row is not None and (array := array_of(code, row)) is not None:
-                self._sizes[array] += step
-                if not self._sizes[array]:
-                    del self._sizes[array]
-        if new is not None and (array := array_of(code, new)) is not None:
-            self._array_of[code] = array
-        else:
-            self._array_of.pop(code, None)
-        before = old if old is not None and self._sieve.passes(old) else None
-        after = new if new is not None and self._sieve.passes(new) else None
-        if self._counts is not None:
-            if before is not None:
-                self._counts[before.state] -= 1
-            if after is not None:
-                self._counts[after.state] += 1
-        was = None if before is None else array_of(code, before)
-        now = None if after is None else array_of(code, after)
-        for array in {was, now}:
-            if array is not None and (summary := self._summaries.get(array)) is not None:
-                summary.swap(code, before if was == array else None, after if now == array else None)
+    def _if_shown(self, row: JobRow | None) -> JobRow | None:
+        return row if row is not None and self._sieve.passes(row) else None
 
-    def _take_out(self, codes: Iterable[int]) -> set[int]:
-        """Take jobs out of all lists while their old rows still tell where they stand. Returns the arrays taken out."""
-        lifted: set[int] = set()
+    def _take_out(self, codes: Iterable[int]) -> dict[int, list[int]]:
+        """Take jobs out of all lists while their old rows still tell where they stand.
+
+        Returns the lines of the arrays that were taken out with them; those are to be put back.
+        """
+        lifted: dict[int, list[int]] = {}
         for code in codes:
             row = self.rows.get(code)
             if row is None:
@@ -245,20 +223,25 @@ class View:
             array = array_of(code, row)
             if array is None:
                 _cut(self.lines, code, key, self._lead_key)
-            else:
-                self._lift(array, lifted)
-                _cut(self._tasks[array], code, key, self._key)
+                continue
+            block = self._lift(array, lifted)
+            _cut(self._tasks[array], code, key, self._key)
+            if array in self.expanded:
+                block.remove(code)
         return lifted
 
-    def _lift(self, array: int, lifted: set[int]) -> None:
-        """Take an array with its expanded tasks out of the lines, if it is among them."""
-        tasks = self._tasks.get(array)
-        if array not in lifted and tasks:
-            at = self._seek(self._lead_key(array))
-            del self.lines[at : at + 1 + (len(tasks) if array in self.expanded else 0)]
-        lifted.add(array)
+    def _lift(self, array: int, lifted: dict[int, list[int]]) -> list[int]:
+        """Take an array with its expanded tasks out of the lines, unless that was done, and give its lines."""
+        if array not in lifted:
+            lifted[array] = [array]
+            if tasks := self._tasks.get(array):
+                at = self._seek(self._lead_key(array))
+                end = at + 1 + (len(tasks) if array in self.expanded else 0)
+                lifted[array] = self.lines[at:end]
+                del self.lines[at:end]
+        return lifted[array]
 
-    def _put_in(self, codes: Iterable[int], lifted: set[int]) -> None:
+    def _put_in(self, codes: Iterable[int], lifted: dict[int, list[int]]) -> None:
         """Put jobs where their new rows belong, and the lifted arrays back."""
         for code in codes:
             row = self.rows.get(code)
@@ -273,19 +256,18 @@ class View:
             array = array_of(code, row)
             if array is None:
                 self.lines.insert(self._seek(key), code)
+                continue
+            block, tasks = self._lift(array, lifted), self._tasks.setdefault(array, [])
+            if array in self.expanded:
+                block.insert(self._seek_task(block, array, self._task_key(code), 1), code)
+            _insert(tasks, code, key, self._key)
+        for array, block in lifted.items():
+            if self._tasks.get(array):
+                at = self._seek(self._lead_key(array))
+                self.lines[at:at] = block
             else:
-                self._lift(array, lifted)
-                _insert(self._tasks.setdefault(array, []), code, key, self._key)
-        for array in lifted:
-            self._put_back(array)
-
-    def _put_back(self, array: int) -> None:
-        if not self._tasks.get(array):
-            self._tasks.pop(array, None)
-            self._summaries.pop(array, None)
-            return
-        at = self._seek(self._lead_key(array))
-        self.lines[at:at] = self._block(array)
+                self._tasks.pop(array, None)
+                self._sums.drop(array)
 
     def _block(self, array: int) -> list[int]:
         """The lines of an array: its own, and those of its tasks where it is expanded."""
@@ -327,13 +309,12 @@ class View:
 
     def _draw_up(self) -> None:
         """Make the lines out of the jobs that pass."""
-        self._counts = None
-        self._summaries.clear()
         self._tasks = {}
-        if not self._sizes:
+        arrays, found = self._sums.array_of, self._tasks
+        if not arrays:
             self.lines = self._passing.copy()
+            self._sums.rebind(found)
             return
-        arrays, found = self._array_of, self._tasks
         lines: list[int] = []
         for code in self._passing:
             array = arrays.get(code)
@@ -349,6 +330,7 @@ class View:
         if not self.expanded.isdisjoint(found):
             lines = [each for line in lines for each in (self._block(line) if line in self.expanded else (line,))]
         self.lines = lines
+        self._sums.rebind(found)
 
     # -- what the person asks for
 
@@ -371,6 +353,7 @@ class View:
         else:
             self._filter_all()
         if not narrower or len(self._passing) < len(before):
+            self._sums.forget()
             self._draw_up()
 
     def prepare_filter(self) -> None:
@@ -399,15 +382,14 @@ class View:
         if len(moved) > _FEW:
             self._sieve = sieve
             self._filter_all()
+            self._sums.forget()
             self._draw_up()
             return
         lifted = self._take_out(moved)
         self._sieve = sieve
-        for array in lifted:
-            self._summaries.pop(array, None)
         self._put_in(moved, lifted)
         if moved:
-            self._counts = None
+            self._sums.forget()
 
 
 def _cut(codes: list[int], code: int, key: Key, key_of: Callable[[int], Key]) -> None:
