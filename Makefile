@@ -8,7 +8,7 @@ demo: .venv/.run
 	$(BIN)/jobtui demo
 
 test: .venv/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .

@@ -237,20 +237,20 @@ def test_a_job_is_typed_and_submitted_and_its_command_remembered(
 def test_mistakes_are_told_while_typing_and_hold_the_form_open(in_form: Form, manager: BlockingJobManager) -> None:
     async def body(form: SubmitForm, pilot: Pilot[None]) -> None:
         assert "!" not in page(pilot.app)
-        await pilot.press("ctrl+s")
+        await pilot.press("ctrl+o")
         assert "! what is to run?" in page(pilot.app) and form.focused is not None and form.focused.id == "command"
         await fill(pilot, form, command="true", timeout="2x", after="7", cwd="/nowhere")
         await until(pilot, lambda: "! '2x' is not a duration" in page(pilot.app))
         assert "what is to run" not in page(pilot.app) and "see the fields marked with !" in page(pilot.app)
         await until(pilot, lambda: "! there is no job 7 in" in " ".join(page(pilot.app).split()))
         assert "! there is no directory" in page(pilot.app)
-        await pilot.press("ctrl+s")
+        await pilot.press("ctrl+o")
         # Nothing typed is lost, and the keys are at the first field that is wrong.
         assert form.focused is not None and form.focused.id == "cwd"
         assert form.query_one("#command").value == "true"  # type: ignore[attr-defined]
         await fill(pilot, form, cwd="", timeout="", after="")
         await until(pilot, lambda: "!" not in page(pilot.app))
-        await pilot.press("ctrl+s")
+        await pilot.press("ctrl+o")
         await until(pilot, lambda: pilot.app.made)  # type: ignore[attr-defined]
 
     assert in_form(body, (80, 40)) == [(0, [1])]
@@ -268,14 +268,14 @@ def test_what_the_work_directory_refuses_stays_in_the_form(
         manager.workdir.create()
         os.rename(manager.workdir.path, f"{manager.workdir.path}-away")
         Path(manager.workdir.path).write_text("a file in its place")
-        await pilot.press("ctrl+s")
+        await pilot.press("ctrl+o")
         await until(pilot, lambda: "! cannot use the work directory" in page(pilot.app))
         os.unlink(manager.workdir.path)
         os.rename(f"{manager.workdir.path}-away", manager.workdir.path)
         manager.workdir.file("engine.json")
         os.unlink(manager.workdir.file("engine.json"))
         manager.configure({"autostart": False})
-        await pilot.press("ctrl+s")
+        await pilot.press("ctrl+o")
         await until(pilot, lambda: pilot.app.made)  # type: ignore[attr-defined]
 
     assert in_form(body) == [(0, [1])]
@@ -338,7 +338,7 @@ def test_the_whole_spec_is_edited_and_comes_back_into_the_form(
         assert form.query_one("#timeout").value == "2h"  # type: ignore[attr-defined]
         assert form.focused is not None and form.focused.id == "name"
         assert "1 variable" in page(pilot.app) and "sh: sort\\nuniq\\n" in page(pilot.app)
-        await pilot.press("ctrl+s")
+        await pilot.press("ctrl+o")
         await until(pilot, lambda: pilot.app.made)  # type: ignore[attr-defined]
 
     assert in_form(body, edit=edit) == [(0, [1])]
@@ -384,7 +384,7 @@ def test_one_chooses_among_several_work_directories(in_form: Form, tmp_path: Pat
 def test_keys_pressed_in_a_burst_go_where_they_belong(in_form: Form, manager: BlockingJobManager) -> None:
     async def body(form: SubmitForm, pilot: Pilot[None]) -> None:
         # All at once, as a slow line delivers them: nobody waits for the screen between two keys.
-        for key in ("l", "s", "enter", "a", "b", "tab", "tab", "2", "ctrl+s"):
+        for key in ("l", "s", "enter", "a", "b", "tab", "tab", "2", "ctrl+x"):
             pilot.app.post_message(Key(key, key if len(key) == 1 else None))
         await until(pilot, lambda: pilot.app.made)  # type: ignore[attr-defined]
 

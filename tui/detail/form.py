@@ -66,7 +66,7 @@ class SubmitForm(ModalScreen[Made | None]):
         Binding("down", "step_up(1)", priority=True),
         Binding("enter", "enter", priority=True),
         Binding("ctrl+e", "edit", priority=True),
-        Binding("ctrl+s", "submit", priority=True),
+        Binding("ctrl+o", "submit", priority=True),
         Binding("escape", "leave", priority=True),
     ]
 
@@ -153,7 +153,7 @@ class SubmitForm(ModalScreen[Made | None]):
                 yield from self._rows.values()
             yield self._preview
             with Horizontal(classes="buttons"):
-                yield Button("Submit (Ctrl+S)", id="submit", compact=True)
+                yield Button("Submit (Ctrl+O)", id="submit", compact=True)
                 yield Button("All in the editor (Ctrl+E)", id="edit", compact=True)
                 yield Button("Cancel (Esc)", id="cancel", compact=True)
 
