@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,8 +52,6 @@ class _Screen:
         """Let time pass; what is written is taken and not looked at."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            import select
-
             if select.select([self.terminal.fd], [], [], left)[0]:
                 self.bytes += len(os.read(self.terminal.fd, 1 << 16))
 
@@ -80,28 +79,51 @@ class _Screen:
 
 
 @contextmanager
-def _shown(sizes: dict[int, int]) -> Iterator[tuple[_Screen, str]]:
-    """A screen on jobs with logs of so many bytes."""
+def _shown(*logs: Callable[[str], None]) -> Iterator[tuple[_Screen, str]]:
+    """A screen on jobs whose logs are written by these; the first job is shown."""
     folder = scratch_folder()
-    for job, size in sizes.items():
+    for job, write in enumerate(logs, 1):
         os.makedirs(f"{folder}/jobs/{job}")
-        _write(f"{folder}/jobs/{job}/job.stdout", size)
+        write(f"{folder}/jobs/{job}/job.stdout")
     screen = _Screen(folder)
     try:
         yield screen, folder
     finally:
         screen.terminal.close()
-        for job in sizes:
+        for job in range(1, len(logs) + 1):
             os.unlink(f"{folder}/jobs/{job}/job.stdout")
 
 
-def _write(path: str, size: int) -> None:
-    """A log of lines that are all different within 64 MB; nothing in it is sparse."""
+def _lines(size: int) -> Callable[[str], None]:
+    """Writes a log of so many bytes."""
+    return lambda path: _write_lines(path, size)
+
+
+def _write_lines(path: str, size: int) -> None:
+    """Lines that are all different within 64 MB; nothing is sparse."""
     count = min(size, 64 * 2**20) // 100
     block = b"".join(_LINE % (n % 1000, n % 64, n, n % 9999, n % 9973, n % 99991) for n in range(count))
     with open(path, "wb") as file:
         while (left := size - file.tell()) > 0:
             file.write(block if left >= len(block) else block[: block.rfind(b"\n", 0, left) + 1 or left])
+
+
+def _write_one_line(path: str) -> None:
+    """A hundred megabytes without a newline."""
+    with open(path, "wb") as file:
+        for _ in range(100):
+            file.write(b"0123456789" * 100_000)
+
+
+def _write_progress(path: str) -> None:
+    """A progress bar that was redrawn a million times, on one line that has no end yet."""
+    with open(path, "wb") as file:
+        for part in range(0, 1_000_000, 10_000):
+            states = (
+                b"\r%3d%%|%-20s| %d/1000000 [01:00<02:00, 4999.99it/s]" % (n // 10_000, b"#" * (n // 50_000), n)
+                for n in range(part, part + 10_000)
+            )
+            file.write(b"".join(states))
 
 
 def _room(wanted: int) -> int:
@@ -114,7 +136,7 @@ def _room(wanted: int) -> int:
 def opening() -> list[Figure]:
     """A log of 10 GB, in the page cache: from opening it to the first rows, memory and speed while it is counted."""
     size = _room(GIGABYTES * 10**9)
-    with _shown({1: 1000, 2: size}) as (screen, folder):
+    with _shown(_lines(1000), _lines(size)) as (screen, folder):
         # Into the page cache.
         subprocess.run(["cat", f"{folder}/jobs/2/job.stdout"], stdout=subprocess.DEVNULL, check=True)
         screen.wait("indexed")
@@ -160,9 +182,21 @@ def _went(screen: _Screen, key: str) -> float:
     return screen.wait("went", count + 1)[0] - pressed
 
 
+def long_lines() -> list[Figure]:
+    """Lines of a hundred megabytes: from opening to what they say in the end."""
+    figures: list[Figure] = []
+    with _shown(_lines(1000), _write_one_line, _write_progress) as (screen, _):
+        screen.wait("indexed")
+        for number, words in ((2, "a single line of 100 MB"), (3, "a progress bar of 1 M updates on one line")):
+            screen.press("n")
+            took = (screen.wait("painted", number)[0] - screen.wait("opened", number)[0]) * 1000
+            figures.append(Figure(f"{words}: opened to painted", f"{took:.0f} ms", "at most 100 ms", took <= 100))
+    return figures
+
+
 def following() -> list[Figure]:
     """A writer of 1 M lines of 100 bytes per second: nothing is lost, keys are heard, and it costs little."""
-    with _shown({1: 1000}) as (screen, folder):
+    with _shown(_lines(1000)) as (screen, folder):
         screen.wait("indexed")
         path = f"{folder}/jobs/1/job.stdout"
         known = int(screen.events("lines")[-1][1])
