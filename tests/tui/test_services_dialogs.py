@@ -16,7 +16,8 @@ from textual.screen import ModalScreen
 from jobtui.core.filters import parse_ids
 from jobtui.tui.screen.action import PANES, Action, Pane
 from jobtui.tui.screen.chooser import Chooser, Copyable, CopyDialog, run_entry
-from jobtui.tui.screen.commandlog import CommandLog, CommandLogScreen, entry_for
+from jobtui.tui.screen.commandlog import CommandLogScreen
+from jobtui.tui.screen.commands import CommandLog, command_line
 from jobtui.tui.screen.entries import Entry, ranked
 from jobtui.tui.screen.keymap import Keymap
 from jobtui.tui.screen.palette import Palette, action_entries
@@ -252,17 +253,15 @@ def test_actions_become_entries_with_their_keys_and_reasons() -> None:
 
 
 @settings(max_examples=50)
-@given(st.sampled_from(["cancel", "retry", "remove"]), st.text(min_size=1), st.sets(st.integers(1, 500), min_size=1))
-def test_an_entry_is_a_command_that_a_shell_reads_back(order: str, workdir: str, ids: set[int]) -> None:
-    words = shlex.split(entry_for(order, workdir, ids))
-    assert words[:3] == ["jobtui", "-w", workdir]
-    assert words[3] == {"remove": "rm"}.get(order, order)
-    assert set(parse_ids(words[4])) == ids
+@given(st.lists(st.text(min_size=1), min_size=1), st.text(min_size=1), st.sets(st.integers(1, 500), min_size=1))
+def test_an_entry_is_a_command_that_a_shell_reads_back(order: list[str], workdir: str, ids: set[int]) -> None:
+    words = shlex.split(command_line(workdir, order, ids))
+    assert words[:-1] == ["jobtui", "-w", workdir, *order]
+    assert set(parse_ids(words[-1])) == ids
 
 
-def test_entries_name_ranges_and_options_and_what_is_no_command_is_seen_to_be_none() -> None:
-    assert entry_for("cancel", "/a b", [3, 4, 5, 9], ["--force"]) == "jobtui -w '/a b' cancel --force 3-5,9"
-    assert entry_for("priority", "/a", [3]) == "[priority 3 in /a]"
+def test_an_entry_names_ranges_and_the_words_of_the_order() -> None:
+    assert command_line("/a b", ["signal", "USR1"], [3, 4, 5, 9]) == "jobtui -w '/a b' signal USR1 3-5,9"
 
 
 def test_the_log_is_bounded() -> None:

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,9 @@ from rich.cells import cell_len
 from textual.app import App
 from textual.pilot import Pilot
 
+from jobtui.tui.cmd_keys import keys
 from jobtui.tui.screen.action import PANES, Action, Group, Pane
+from jobtui.tui.screen.actions import ACTIONS
 from jobtui.tui.screen.helpscreen import HelpScreen
 from jobtui.tui.screen.helptext import help_text, keys_markdown, keys_text, sections
 from jobtui.tui.screen.keymap import Keymap
@@ -99,21 +100,16 @@ def test_markdown_has_a_row_for_each_action_with_its_keys_in_each_preset() -> No
 
 
 def test_the_documentation_of_the_keys_is_up_to_date() -> None:
-    actions = import_module("jobtui.tui.screen.actions").ACTIONS
-    if not isinstance(actions[0], Action):
-        pytest.skip("the registry is not made of the common record")
-    assert (DOCS / "keys.md").read_text() == keys_markdown(actions), "run: jobtui keys --markdown > docs/keys.md"
+    assert (DOCS / "keys.md").read_text() == keys_markdown(ACTIONS), "run: jobtui keys --markdown > docs/keys.md"
 
 
 def test_the_command_prints_the_persons_keys_and_what_is_wrong_with_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not isinstance(import_module("jobtui.tui.screen.actions").ACTIONS[0], Action):
-        pytest.skip("the registry is not made of the common record")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (tmp_path / "jobtui").mkdir()
     (tmp_path / "jobtui" / "config.toml").write_text('[keys]\ncancel = "F12"\nfly = "x"\n')
-    done = CliRunner().invoke(import_module("jobtui.tui.cmd_keys").keys, [])
+    done = CliRunner().invoke(keys, [])
     assert done.exit_code == 0
     assert re.search(r"^  F12 +cancel ", done.output, re.MULTILINE)
     assert "there is no action 'fly'" in done.stderr

@@ -157,7 +157,8 @@ class ValueDialog(ModalScreen[str | None]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Say at once what is wrong."""
-        self.query_one("#hint", Static).update(Text(self._check(event.value) if event.value.strip() else self._hint))
+        wrong = self._check(event.value) if event.value.strip() else ""
+        self.query_one("#hint", Static).update(Text(wrong or self._hint))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take the value if nothing is wrong with it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,19 @@ from ...core.filters import id_ranges
 from ...core.job import ENDED, WAITING, JobRow, Outcome, State
 from ..celltext import called, words_of
 from ..ref import Ref
-from .orders import CANCEL, NO_BUGS, RETRY, SIGNALS, Abilities, Order, count, priority_order, signal_order
+from .orders import (
+    CANCEL,
+    NO_BUGS,
+    PRIORITY,
+    RETRY,
+    SIGNAL,
+    SIGNALS,
+    Abilities,
+    Order,
+    count,
+    priority_order,
+    signal_order,
+)
 
 if TYPE_CHECKING:
     from ..detail.form import Made
@@ -40,13 +52,8 @@ class Giver:
     def __init__(self, desk: JobScreen) -> None:
         """Give orders for the jobs on this screen."""
         self._desk = desk
-        self._slipped_at = float("-inf")
         # Orders that are under way.
         self.pending = 0
-
-    def slipped(self) -> None:
-        """Another job came under the cursor by itself: a key pressed in this moment was not meant for it."""
-        self._slipped_at = time.monotonic()
 
     # -- which jobs
 
@@ -55,7 +62,7 @@ class Giver:
         jobs = self._desk.table.jobs
         refs = jobs.targets()
         if order is RETRY and not jobs.marks and jobs.current_ref is None:
-            refs = tuple(ref for ref in refs if jobs.rows[ref].state in ENDED - {State.FINISHED})
+            refs = tuple(ref for ref in refs if (row := jobs.row(ref)) and row.state in ENDED - {State.FINISHED})
         return refs
 
     def can(self, row: JobRow) -> Abilities:
@@ -67,8 +74,9 @@ class Giver:
         refs = self.targets(order)
         first = ""
         for ref in refs:
-            row = self._desk.table.jobs.rows[ref]
-            why = order.refuses(row, self.can(row))
+            # A list that is frozen shows jobs that are not there any more.
+            row = self._desk.table.jobs.row(ref)
+            why = order.refuses(row, self.can(row)) if row is not None else "it was removed meanwhile"
             if not why:
                 return ""
             first = first or why
@@ -102,21 +110,38 @@ class Giver:
 
     def order(self, order: Order) -> None:
         """Give an order for the marked jobs, or for the one under the cursor; asks first where that is due."""
-        desk, refs = self._desk, self.targets(order)
-        why = self.refusal(order)
-        if why:
-            one = desk.table.jobs.rows[refs[0]] if len(refs) == 1 else None
-            who = called(one) if one else f"none of the {len(refs)} jobs" if refs else ""
-            can = "cannot be" if one else "can be"
-            desk.say(f"{who} {can} {order.past}: {why}" if who else why, bad=True)
-        elif not desk.table.jobs.marks and time.monotonic() - self._slipped_at < _SLIPPED:
-            now = desk.table.jobs.current
-            desk.say(f"the cursor has just moved to {called(now) if now else 'another job'}; press the key again")
-        elif refs != (desk.table.jobs.current_ref,) or self._asks(order, desk.table.jobs.rows[refs[0]]):
+        jobs, refs = self._desk.table.jobs, self.targets(order)
+        if self._refused(order, refs) or self._hasty():
+            return
+        if refs != (jobs.current_ref,) or self._asks(order, jobs.rows[refs[0]]):
             # Also for a single marked job that the cursor is not on: it may be out of sight.
             self._ask(order, refs)
         else:
             self.give(order, refs)
+
+    def _refused(self, order: Order, refs: Sequence[Ref]) -> bool:
+        """Say why none of the jobs meant can take the order, if that is so."""
+        why = self.refusal(order)
+        if not why:
+            return False
+        who, can = (f"none of the {len(refs)} jobs" if refs else ""), "can be"
+        if len(refs) == 1:
+            who, can = self._called(refs[0]), "cannot be"
+        self._desk.say(f"{who} {can} {order.past}: {why}" if who else why, bad=True)
+        return True
+
+    def _called(self, ref: Ref) -> str:
+        row = self._desk.table.jobs.row(ref)
+        return called(row) if row is not None else f"job {ref.job}"
+
+    def _hasty(self) -> bool:
+        """Another job came under the cursor by itself: say that a key pressed in this moment was not meant for it."""
+        table = self._desk.table
+        if table.jobs.marks or time.monotonic() - table.slipped_at >= _SLIPPED:
+            return False
+        now = table.jobs.current
+        self._desk.say(f"the cursor has just moved to {called(now) if now else 'another job'}; press the key again")
+        return True
 
     def _asks(self, order: Order, row: JobRow) -> bool:
         """Whether the order for this single job needs a question: some people want none for what has not started."""
@@ -127,24 +152,31 @@ class Giver:
         from .dialogs import ConfirmDialog
 
         jobs = self._desk.table.jobs
-        attempts = {ref: jobs.rows[ref].attempt for ref in refs}
+        attempts = {ref: row.attempt for ref in refs if (row := jobs.row(ref)) is not None}
         hidden = jobs.hidden_marks if jobs.marks else 0
 
         def answered(yes: bool | None) -> None:
             if not yes:
                 return
-            # A job that went on to another attempt meanwhile is not the one that was named.
-            still = tuple(ref for ref in refs if (row := jobs.rows.get(ref)) and row.attempt == attempts[ref])
-            if len(still) < len(refs):
-                self._desk.say(f"{count(len(refs) - len(still))} began another attempt meanwhile; left alone", bad=True)
-            if still:
-                self.give(order, still)
+            gone = {ref: why for ref in refs if (why := self._why_not_the_same(ref, attempts.get(ref)))}
+            self.give(order, [ref for ref in refs if ref not in gone], gone)
 
-        self._desk.app.push_screen(ConfirmDialog(order, refs, jobs.rows.get, self.can, hidden), answered)
+        self._desk.app.push_screen(ConfirmDialog(order, refs, jobs.row, self.can, hidden), answered)
+
+    def _why_not_the_same(self, ref: Ref, attempt: int | None) -> str:
+        """Why a job is not what it was when its attempt was ``attempt``, "" if it is."""
+        row = self._desk.table.jobs.row(ref)
+        if row is None:
+            return "it was removed meanwhile"
+        # A job that went on to another attempt meanwhile is not the one that was named.
+        return "" if row.attempt == attempt else "it began another attempt meanwhile; left alone"
 
     def signal(self) -> None:
         """Ask which signal, then send it."""
         from .dialogs import ValueDialog
+
+        if self._refused(SIGNAL, self.targets(SIGNAL)) or self._hasty():
+            return
 
         def check(text: str) -> str:
             try:
@@ -159,6 +191,9 @@ class Giver:
     def priority(self) -> None:
         """Ask which priority, then set it."""
         from .dialogs import ValueDialog
+
+        if self._refused(PRIORITY, self.targets(PRIORITY)) or self._hasty():
+            return
 
         def check(text: str) -> str:
             try:
@@ -180,9 +215,8 @@ class Giver:
             if text is None:
                 return
             # The jobs were chosen before the question; it changes nothing that a list moved on behind it.
-            still = tuple(ref for ref in refs if ref in self._desk.table.jobs.rows)
             order = make(text)
-            self._ask(order, still) if order.asks == "always" else self.give(order, still)
+            self._ask(order, refs) if order.asks == "always" else self.give(order, refs)
 
         self._desk.app.push_screen(dialog, answered)
 
@@ -193,6 +227,8 @@ class Giver:
         desk, ref = self._desk, self.single()
         if ref is None:
             desk.say(self.no_single_job())
+            return
+        if self._hasty():
             return
         manager = desk.places[ref.place].manager
         desk.run_worker(partial(edit_and_resubmit, desk, ref, manager, desk.tools.edit))
@@ -215,23 +251,23 @@ class Giver:
         desk.app.push_screen(form, made)
 
     def submitted(self, refs: Sequence[Ref]) -> None:
-        """Say which jobs are new; the cursor goes to the first of them as soon as it is listed."""
+        """Say which jobs are new."""
         self._desk.say(f"submitted {'job' if len(refs) == 1 else 'jobs'} {id_ranges(ref.job for ref in refs)}")
 
     # -- giving
 
-    def give(self, order: Order, refs: Sequence[Ref]) -> None:
-        """Give the order for these jobs, whatever is under the cursor by now."""
+    def give(self, order: Order, refs: Sequence[Ref], left: Mapping[Ref, str] | None = None) -> None:
+        """Give the order for these jobs, whatever is under the cursor by now; ``left``: why others are left alone."""
         self.pending += 1
         if len(refs) > 1:
             self._desk.say(f"{order.verb} {count(len(refs))} …")
-        self._desk.run_worker(self._give(order, refs))
+        self._desk.run_worker(self._give(order, refs, left or {}))
 
-    async def _give(self, order: Order, refs: Sequence[Ref]) -> None:
+    async def _give(self, order: Order, refs: Sequence[Ref], left: Mapping[Ref, str]) -> None:
         by_place: defaultdict[int, list[int]] = defaultdict(list)
         for ref in refs:
             by_place[ref.place].append(ref.job)
-        outcomes: dict[Ref, Outcome] = {}
+        outcomes = {ref: Outcome(ref.job, False, why) for ref, why in left.items()}
         for place, jobs in by_place.items():
             try:
                 for outcome in await order.give(self._desk.places[place].manager, jobs):
@@ -249,10 +285,10 @@ class Giver:
         desk.tools.log_order(message.order, outcomes)
         if len(outcomes) == 1:
             ((ref, outcome),) = outcomes.items()
-            row = desk.table.jobs.rows.get(ref)
+            row = desk.table.jobs.row(ref)
             words = f"{called(row) if row else f'job {ref.job}'}: {outcome.words}"
             desk.say(words if outcome.done else f"not done: {words}", bad=not outcome.done)
         elif outcomes:
             from .dialogs import ReportDialog
 
-            desk.app.push_screen(ReportDialog(message.order, outcomes, desk.table.jobs.rows.get))
+            desk.app.push_screen(ReportDialog(message.order, outcomes, desk.table.jobs.row))

@@ -19,6 +19,7 @@ from .keymap import Keymap
 from .memory import Memory
 from .signals import heed
 from .themes import apply_theme
+from .typist import Typist
 from .wire import attach
 
 
@@ -37,6 +38,7 @@ class JobApp(App[None], inherit_bindings=False):
         self.memory = Memory(config)
         keymap = Keymap(ACTIONS, config.screen.preset, config.keys)
         self.desk = JobScreen(managers, self.memory, keymap, first)
+        self._typist = Typist(self, self._press, super().on_event)
         attach(self)
 
     def get_default_screen(self) -> Screen[Any]:
@@ -44,10 +46,19 @@ class JobApp(App[None], inherit_bindings=False):
         return self.desk
 
     async def on_event(self, event: events.Event) -> None:
-        """Hand keys to the screen at once: in a burst, those behind one that opens a dialog are the dialog's."""
-        mine = isinstance(event, events.Key) and not event.is_forwarded and self.screen is self.desk
-        if not (mine and isinstance(event, events.Key) and self.desk.press(event.key)):
+        """Take what is typed; Textual deals with all else."""
+        if not isinstance(event, events.Key | events.Paste) or (event.is_forwarded and self._is_open):
             await super().on_event(event)
+        elif self._is_open:
+            self._typist.take(event)
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether there is anything to type into: not while the app ends."""
+        return bool(self.screen_stack) and self.desk.is_attached
+
+    def _press(self, key: str) -> bool:
+        return self.screen is self.desk and self.desk.press(key)
 
     @property
     def bug(self) -> Exception | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import signal
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ...core.job import ENDED, WAITING, JobRow, Outcome, SpecError, State
@@ -161,8 +161,8 @@ async def _set_priority(value: int, manager: JobManager, jobs: Sequence[int]) ->
 
 
 # For the question whether an order that still needs a value is possible at all.
-SIGNAL = signal_order("TERM")
-PRIORITY = priority_order(0)
+SIGNAL = replace(signal_order("TERM"), past="sent a signal")
+PRIORITY = replace(priority_order(0), past="given a priority")
 
 
 def count(jobs: int) -> str:
