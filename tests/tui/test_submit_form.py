@@ -384,7 +384,7 @@ def test_one_chooses_among_several_work_directories(in_form: Form, tmp_path: Pat
 def test_keys_pressed_in_a_burst_go_where_they_belong(in_form: Form, manager: BlockingJobManager) -> None:
     async def body(form: SubmitForm, pilot: Pilot[None]) -> None:
         # All at once, as a slow line delivers them: nobody waits for the screen between two keys.
-        for key in ("l", "s", "enter", "a", "b", "tab", "tab", "2", "ctrl+x"):
+        for key in ("l", "s", "enter", "a", "b", "tab", "tab", "2", "ctrl+o"):
             pilot.app.post_message(Key(key, key if len(key) == 1 else None))
         await until(pilot, lambda: pilot.app.made)  # type: ignore[attr-defined]
 
@@ -407,6 +407,6 @@ def test_every_field_can_be_reached_at_any_size(in_form: Form) -> None:
             await pilot.pause()
         await pilot.resize_terminal(80, 24)
         form.query_one("#backend").focus()
-        await until(pilot, lambda: "(the only one)" in page(pilot.app) and "Submit (Ctrl+S)" in page(pilot.app))
+        await until(pilot, lambda: "(the only one)" in page(pilot.app) and "Submit (Ctrl+O)" in page(pilot.app))
 
     in_form(body)
