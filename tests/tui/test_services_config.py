@@ -22,7 +22,6 @@ from jobtui.tui.screen.uistate import (
     add_entry,
     choose,
     in_force,
-    put_cursor,
     read_state,
     state_path,
 )
@@ -164,13 +163,10 @@ def test_the_documentation_has_every_setting_with_its_default() -> None:
 FULL = UIState(
     columns=("id", "name"),
     sort=(("state", True), ("id", False)),
-    filter="state:failed",
     histories={"filter": ("a", "b")},
     split=30,
     stream="merged",
     wrap=True,
-    zoomed=True,
-    cursors={"/a": 7},
 )
 
 
@@ -216,8 +212,8 @@ def test_garbage_is_forgotten(tmp_path: Path, content: bytes) -> None:
 
 def test_of_a_file_of_another_version_the_known_part_is_used(tmp_path: Path) -> None:
     path = tmp_path / "screen.json"
-    path.write_text(json.dumps({"filter": "x", "split": 400, "stream": "video", "news": [1], "wrap": True}))
-    assert read_state(str(path)) == UIState(filter="x", wrap=True)
+    path.write_text(json.dumps({"sort": [["id", True]], "split": 400, "stream": "video", "news": [1], "wrap": True}))
+    assert read_state(str(path)) == UIState(sort=(("id", True),), wrap=True)
 
 
 @settings(max_examples=40)
@@ -250,14 +246,3 @@ def test_the_last_choice_holds_until_the_configuration_changes() -> None:
     assert in_force(choose(state, "mouse", False, True), "mouse", True) is False
     back = choose(state, "theme", "terminal", "terminal")
     assert back == UIState()
-
-
-def test_cursors_of_directories_not_used_for_long_are_forgotten() -> None:
-    state = UIState()
-    for number in range(60):
-        state = put_cursor(state, f"/{number}", number)
-    state = put_cursor(state, "/20", 99)
-    assert len(state.cursors) == 50
-    assert list(state.cursors)[-1] == "/20"
-    assert state.cursors["/20"] == 99
-    assert "/5" not in state.cursors

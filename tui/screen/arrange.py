@@ -79,8 +79,6 @@ class Arrange:
     def zoom(self) -> None:
         """Give the present pane all the room, and back."""
         self.zoomed = not self.zoomed
-        if self.zoomed and self.current == "table":
-            self.focus(self.second)
         self.apply(self.current)
 
     def set_layout(self, name: str) -> None:

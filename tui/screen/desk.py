@@ -63,7 +63,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
         self.giver = Giver(self)
         self.lists = Listing(self)
         self.tools = Tools(self, memory, keymap)
-        self.paused = False
+        self.paused = self._followed = False
         self.message = ""
         self._message_timer: Timer | None = None
         self.head = Bar("header")
@@ -276,6 +276,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
             marked=len(jobs.marks),
             hidden_marks=jobs.hidden_marks,
             paused=self.paused,
+            waiting=jobs.waiting if self.paused else 0,
             loading=not all(place.loaded or place.trouble for place in self.places),
             undriven=header.undriven(jobs.counts),
             filter=jobs.filter_text,
@@ -323,7 +324,10 @@ class JobScreen(Screen[None], inherit_bindings=False):
     def back(self) -> None:
         """Go back to the table; from there, close the screen."""
         if self.panes.current == "table":
-            self.quit()
+            if self.giver.pending:
+                self.say(f"an order is being given; {self.keymap.label('quit-now')} leaves at once")
+            else:
+                self.quit()
             return
         self.panes.zoomed = False
         self.panes.focus("table")
@@ -338,7 +342,9 @@ class JobScreen(Screen[None], inherit_bindings=False):
         """Stop all updates of the screen, or go on."""
         self.paused = not self.paused
         self.table.freeze(self.paused)
-        if self.paused and self.log_pane.view.follow:
+        if self.paused:
+            self._followed = self.log_pane.view.follow
+        if self._followed and self.log_pane.view.follow is self.paused:
             self.log_pane.toggle_follow()
         self.refresh_header()
 

@@ -113,16 +113,16 @@ async def follow_jobs(place: Place, shown: Callable[[], list[int]], post: Post) 
 
 async def watch_engine(place: Place, undriven: Callable[[], bool], post: Post) -> None:
     """Tell who drives a place. Where jobs wait and nobody does, start an engine: the first time, and when one died."""
-    driven_before, started = False, False
+    needed, started = False, False
     while True:
         try:
             lease = await place.manager.engine()
             post(EngineSeen(place.index, "" if lease is None else f"engine {lease.process.pid} on {lease.host}"))
             if lease is not None:
-                driven_before, started = True, False
+                needed, started = undriven(), False
             elif undriven() and not started:
                 started = True
-                if driven_before:
+                if needed:
                     post(Failed("the engine has ended while jobs need it; starting another one"))
                 if not await place.manager.ensure_engine():
                     post(Failed("no engine drives these jobs, and starting one is switched off: jobtui engine start"))

@@ -9,17 +9,22 @@ from rich.text import Text
 
 from ...core.job import ENDED, State
 from ..celltext import STATE_STYLES, one_line, short_path
+from ..table.arrays import ATTENTION
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the first line tells. ``places``: path, engine and trouble of each work directory."""
+    """What the first line tells. ``places``: path, engine and trouble of each work directory.
+
+    ``waiting``: how many jobs have changed since the screen was paused.
+    """
 
     places: Sequence[tuple[str, str | None, str]]
     counts: Mapping[State, int]
     marked: int = 0
     hidden_marks: int = 0
     paused: bool = False
+    waiting: int = 0
     loading: bool = False
     undriven: int = 0
     filter: str = ""
@@ -32,6 +37,8 @@ def header(facts: Facts, width: int) -> Text:
     parts: list[Text] = []
     if facts.paused:
         parts.append(Text(" PAUSED ", "bold reverse"))
+        if facts.waiting:
+            parts.append(Text(f"{facts.waiting} changed since", "bold"))
     troubles = [one_line(trouble) for _, _, trouble in facts.places if trouble]
     parts += [Text(trouble, "bold red") for trouble in troubles]
     if facts.marked:
@@ -39,7 +46,7 @@ def header(facts: Facts, width: int) -> Text:
         parts.append(Text(f"{facts.marked} marked{hidden}", "bold"))
     if facts.filter:
         parts.append(Text(f"{facts.shown} of {facts.total} shown", "bold yellow"))
-    for state in State:
+    for state in ATTENTION:
         if facts.counts.get(state):
             parts.append(Text(f"{facts.counts[state]} {state}", STATE_STYLES.get(state, "")))
     if facts.loading:
@@ -51,6 +58,8 @@ def header(facts: Facts, width: int) -> Text:
     text = Text(" ").append(_where(facts, width - used - 1), "bold")
     for part in parts:
         if text.cell_len + part.cell_len + 2 > width:
+            if text.cell_len + 2 <= width:
+                text.append(" …")
             break
         text.append("  ").append_text(part)
     return text

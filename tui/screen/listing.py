@@ -70,19 +70,16 @@ class Listing:
 
     def sort_step(self, step: int) -> None:
         """Sort by the column beside the present one."""
-        shown = self._desk.table.columns
-        at = (
-            shown.index(self._desk.jobs.sort_terms[0][0])
-            if self._desk.jobs.sort_terms and self._desk.jobs.sort_terms[0][0] in shown
-            else -1
-        )
+        shown, now = self._desk.table.columns, self._desk.jobs.sort_terms[0].column
+        # What the list is sorted by may not be shown: then the first column or the last one is beside it.
+        at = shown.index(now) if now in shown else -1 if step > 0 else len(shown)
         self._desk.table.sort_by(shown[(at + step) % len(shown)], toggle=False)
         self._desk.memory.collect(self._desk)
 
     def sort_reverse(self) -> None:
         """Sort the other way round."""
-        if self._desk.jobs.sort_terms:
-            self._desk.table.sort_by(self._desk.jobs.sort_terms[0][0], toggle=True)
+        self._desk.table.sort_by(self._desk.jobs.sort_terms[0].column, toggle=True)
+        self._desk.memory.collect(self._desk)
 
     def choose_columns(self) -> None:
         """Choose and order the columns."""

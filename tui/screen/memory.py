@@ -11,9 +11,8 @@ import msgspec
 
 from ...core.manager import JobManager
 from ..celltext import needs_ascii
-from ..ref import Ref
 from .config import Config
-from .uistate import StateFile, UIState, add_entry, choose, in_force, put_cursor, read_state, state_path
+from .uistate import StateFile, UIState, add_entry, choose, in_force, read_state, state_path
 
 _T = TypeVar("_T", str, bool)
 
@@ -68,13 +67,6 @@ class Memory:
         desk.log_pane.stream = state.stream
         desk.log_pane.wrap = state.wrap
 
-    def cursor(self, desk: JobScreen) -> Ref | None:
-        """The job that the cursor was on when the first work directory was last looked at, if it still exists."""
-        place = desk.places[0]
-        job = self.state.cursors.get(place.manager.workdir.path)
-        ref = None if job is None else Ref(place.index, job)
-        return ref if ref in desk.jobs.rows else None
-
     def collect(self, desk: JobScreen) -> None:
         """Note what the screen is like now."""
         self.state = msgspec.structs.replace(
@@ -86,9 +78,6 @@ class Memory:
             wrap=desk.log_pane.wrap,
         )
         self.choose("layout", desk.panes.layout)
-        ref = desk.jobs.current_ref
-        if ref is not None:
-            self.state = put_cursor(self.state, desk.places[ref.place].manager.workdir.path, ref.job)
 
     def save(self) -> str:
         """Write the file; returns in words why that is not possible, the first time."""

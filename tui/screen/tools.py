@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
@@ -161,14 +162,19 @@ class Tools:
         from .chooser import Copyable, CopyDialog, run_entry
 
         desk, row = self._desk, self._desk.jobs.current
-        ids = id_ranges(ref.job for ref in desk.jobs.targets())
-        choices = [Copyable("the id", ids, lambda: ids)]
-        if row is not None:
-            choices += _copyable(row, (desk.log_pane.location() or ("",))[0])
-        choices += [
-            Copyable("the text in view", "log or detail", self._in_view),
-            Copyable(f"the last {_LAST_LINES} lines", "of the log", lambda: desk.log_pane.last_lines(_LAST_LINES)),
-        ]
+        refs = desk.jobs.targets()
+        # The same id stands for another job elsewhere.
+        ids = id_ranges(ref.job for ref in refs) if len({ref.place for ref in refs}) == 1 else ""
+        choices = [Copyable("the id" if len(refs) < 2 else "the ids", ids, lambda: ids)]
+        manager, log = desk.manager_of(row), desk.panes.second == "log"
+        if row is not None and manager is not None:
+            # A log that is not shown is that of an earlier job.
+            place = desk.log_pane.location() if log else None
+            choices += _copyable(row, place[0] if place else manager.log_path(row.id, "stdout"))
+        choices.append(Copyable("the text in view", desk.panes.second, self._in_view))
+        if log:
+            last = partial(desk.log_pane.last_lines, _LAST_LINES)
+            choices.append(Copyable(f"the last {_LAST_LINES} lines", "of the log", last))
         desk.app.push_screen(CopyDialog(choices, self._copy), run_entry)
 
     def _in_view(self) -> str:
@@ -234,8 +240,10 @@ class Tools:
 
     def next_theme(self) -> None:
         """Use the next theme."""
-        now = [name == self._memory.setting("theme") for name in THEMES].index(True)
-        self.set_theme(THEMES[(now + 1) % len(THEMES)])
+        now = self._memory.setting("theme")
+        # What was remembered may be no theme any more.
+        at = THEMES.index(now) if now in THEMES else -1
+        self.set_theme(THEMES[(at + 1) % len(THEMES)])
 
     def set_theme(self, name: str) -> None:
         """Use a theme from now on."""

@@ -1,4 +1,4 @@
-"""What the screen remembers from one run to the next: columns, sorting, filters, layout, where the cursor was."""
+"""What the screen remembers from one run to the next: columns, sorting, filters, layout."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from .lenient import fill
 # A file larger than this is not ours.
 _LARGEST = 4 * 2**20
 _ENTRIES = 50
-_CURSORS = 50
 _LONGEST = 1000
 
 Line = Annotated[str, msgspec.Meta(max_length=_LONGEST)]
@@ -36,19 +35,16 @@ class UIState(msgspec.Struct, frozen=True, omit_defaults=True):
     ``columns``: their names in order, empty for the usual ones. ``sort``: columns, the first one first, each with
     whether it descends. ``histories``: what was typed, newest last, by what it was typed for ("filter", "search").
     ``split``: the table's share of the space in percent. ``chosen``: settings of ``[screen]`` changed at run time;
-    ask ``in_force``. ``cursors``: the job under the cursor by work directory, the last used directory last.
+    ask ``in_force``.
     """
 
     columns: Annotated[tuple[Line, ...], msgspec.Meta(max_length=100)] = ()
     sort: Annotated[tuple[tuple[Line, bool], ...], msgspec.Meta(max_length=20)] = ()
-    filter: Line = ""
     histories: Mapping[Line, tuple[Line, ...]] = {}
     split: Annotated[int, msgspec.Meta(ge=5, le=95)] | None = None
     stream: Literal["stdout", "stderr", "merged"] = "stdout"
     wrap: bool = False
-    zoomed: bool = False
     chosen: Mapping[Line, Choice] = {}
-    cursors: Mapping[str, int] = {}
 
 
 # -- changing it
@@ -77,12 +73,6 @@ def in_force(state: UIState, setting: str, configured: _T) -> _T:
     if choice is None or choice.configured != configured or type(choice.chosen) is not type(configured):
         return configured
     return cast("_T", choice.chosen)
-
-
-def put_cursor(state: UIState, workdir: str, job: int) -> UIState:
-    """Remember the job under the cursor in a work directory; directories not used for long are forgotten."""
-    cursors = {**{path: old for path, old in state.cursors.items() if path != workdir}, workdir: job}
-    return msgspec.structs.replace(state, cursors=dict(list(cursors.items())[-_CURSORS:]))
 
 
 # -- the file
