@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, ValuesView
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,25 +55,30 @@ class Rows(Mapping[Ref, JobRow]):
         """How many jobs there are."""
         return len(self._rows)
 
+    def values(self) -> ValuesView[JobRow]:
+        """All rows; much quicker than one by one."""
+        return self._rows.values()
+
 
 class JobList:
     """All jobs, and the lines of the table. A line number means something only until the next change; keep refs.
 
-    ``filter_text``: the filter as it was typed; ``counts``: all jobs by state, as of now.
+    ``filter_text``: the filter as it was typed.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         """Begin empty; ``clock`` tells the epoch seconds."""
-        self.counts: Counter[State] = Counter()
         self.filter_text = ""
         self.frozen = False
         self._clock = clock
         self._view = View()
         self._marks = Marks(self._view)
         self._latest = self._view.rows
+        self._counts: defaultdict[int, Counter[State]] = defaultdict(Counter)
         self._waiting: set[int] = set()
         self._cursor: int | None = None
         self._home: int | None = None
+        self._targets: tuple[object, tuple[Ref, ...]] = (None, ())
         self._progress: dict[int, float] = {}
         self._sorted_at = 0.0
 
@@ -96,6 +101,15 @@ class JobList:
     def total(self) -> int:
         """How many jobs there are."""
         return len(self._latest)
+
+    @property
+    def counts(self) -> Counter[State]:
+        """How many jobs are in which state now, listed or not."""
+        return sum(self._counts.values(), Counter[State]())
+
+    def counts_of(self, place: int) -> Counter[State]:
+        """The same for one place."""
+        return +self._counts[place]
 
     @property
     def waiting(self) -> int:
@@ -159,20 +173,31 @@ class JobList:
         return None if self._cursor is None or self._cursor < 0 else ref_of(self._cursor)
 
     @property
+    def told_ref(self) -> Ref | None:
+        """The job under the cursor; of an array the task that tells most."""
+        code = self._told()
+        return None if code is None else ref_of(code)
+
+    @property
     def current(self) -> JobRow | None:
-        """The row of the job under the cursor as it is now; of an array that of the task that tells most."""
+        """The row of that job as it is now."""
+        code = self._told()
+        return None if code is None else self._latest.get(code) or self._view.rows[code]
+
+    def _told(self) -> int | None:
         code = self._cursor
-        if code is None:
-            return None
-        if code < 0:
-            code = self._view.summary(code).telling
-        return self._latest.get(code) or self._view.rows[code]
+        return code if code is None or code >= 0 else self._view.summary(code).telling
 
     def targets(self) -> tuple[Ref, ...]:
         """The jobs that an order means: the marked ones, else the one under the cursor or the array's listed tasks."""
-        if self.marks:
-            return tuple(sorted(self.marks))
-        return () if self._cursor is None else tuple(sorted(map(ref_of, self._view.meant(self._cursor))))
+        # Asked for often, and there may be very many.
+        sign = self._marks.version, self._cursor, self._view.revision
+        if self._targets[0] != sign:
+            refs: Iterable[Ref] = self.marks
+            if not self.marks and self._cursor is not None:
+                refs = map(ref_of, self._view.meant(self._cursor))
+            self._targets = sign, tuple(sorted(refs))
+        return self._targets[1]
 
     # -- changes of the data
 
@@ -216,11 +241,11 @@ class JobList:
 
     def _take(self, changes: dict[int, JobRow | None]) -> Lost | None:
         for code, row in changes.items():
-            old = self._latest.get(code)
+            old, counts = self._latest.get(code), self._counts[place_of(code)]
             if old is not None:
-                self.counts[old.state] -= 1
+                counts[old.state] -= 1
             if row is not None:
-                self.counts[row.state] += 1
+                counts[row.state] += 1
             if code in self._progress:
                 changes[code] = self._with_progress(code, row)
         if not self.frozen:

@@ -19,6 +19,7 @@ class Marks:
         self.version = 0
         self._view = view
         self._pivot: int | None = None
+        self._hidden: tuple[object, int] = (None, 0)
 
     def toggle(self, line: int) -> None:
         """Mark a line's job or take its mark away; of an array all listed tasks."""
@@ -54,7 +55,10 @@ class Marks:
     @property
     def hidden(self) -> int:
         """How many marked jobs the filter hides."""
-        return sum(not self._view.passes(code_of(ref)) for ref in self.refs)
+        sign = self.version, self._view.revision
+        if self._hidden[0] != sign:
+            self._hidden = sign, sum(not self._view.passes(code_of(ref)) for ref in self.refs)
+        return self._hidden[1]
 
     def on(self, line: int) -> Literal["all", "some", "none"]:
         """How many of the jobs that a line stands for are marked."""

@@ -41,6 +41,8 @@ class View:
     def __init__(self) -> None:
         """Begin empty, newest first, unfiltered."""
         self.rows: dict[int, JobRow] = {}
+        # Grows whenever others are listed, or in another order.
+        self.revision = 0
         self.lines: list[int] = []
         self.expanded: set[int] = set()
         self.order = Order(NEWEST_FIRST, 0.0)
@@ -165,6 +167,7 @@ class View:
     def update(self, changes: Mapping[int, JobRow | None]) -> None:
         """Take new rows; None: the job is gone."""
         moved = [code for code, row in changes.items() if self._moves(code, row)]
+        self.revision += bool(moved)
         if len(moved) > _FEW + len(self.rows) // _SHARE:
             self._write(changes)
             self._lay_out(moved)
@@ -336,6 +339,7 @@ class View:
 
     def sort(self, terms: Sequence[SortTerm], now: float) -> None:
         """Sort anew, jobs in flight having run until ``now`` (epoch seconds)."""
+        self.revision += 1
         self.order = Order(terms, now)
         self._sorted = self.order.sort(self.rows, self.rows)
         self._filter_all()
@@ -345,6 +349,7 @@ class View:
         """Show the jobs that pass this filter at the moment ``now`` (epoch seconds)."""
         sieve, before = Sieve(filter, now), self._passing
         narrower = sieve.narrows(self._sieve)
+        self.revision += 1
         self._sieve = sieve
         if not filter.words:
             self._texts.drop()
@@ -379,6 +384,7 @@ class View:
         sieve = Sieve(self._sieve.filter, now)
         rows = {code: self.rows[code] for code in self._flying}
         moved = [code for code, row in rows.items() if sieve.passes(row) != self._sieve.passes(row)]
+        self.revision += bool(moved)
         if len(moved) > _FEW:
             self._sieve = sieve
             self._filter_all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 
@@ -13,6 +14,8 @@ _DIGITS = re.compile(r"\d+")
 _BAR = 5
 
 
+# Many jobs share few names.
+@functools.lru_cache(maxsize=8192)
 def natural(text: str) -> str:
     """Text that sorts as people count: sample-9 before sample-10, in either case of letters."""
     folded = text.casefold()
