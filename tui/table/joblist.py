@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, ValuesView
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +22,7 @@ from ..ref import Line, Ref
 from .code import code_at, code_of, job_of, line_of, place_of, ref_of
 from .marks import Marks
 from .order import NEWEST_FIRST, SortTerm, readable_terms
+from .rows import Rows
 from .view import Spot, View
 
 # Seconds after which jobs sorted by their run time are sorted anew.
@@ -34,30 +35,6 @@ class Lost:
 
     line: Line
     words: str
-
-
-class Rows(Mapping[Ref, JobRow]):
-    """Rows by their refs."""
-
-    def __init__(self, rows: Mapping[int, JobRow]) -> None:
-        """Look at these rows by code."""
-        self._rows = rows
-
-    def __getitem__(self, ref: Ref) -> JobRow:
-        """The row of a job; raises KeyError."""
-        return self._rows[code_of(ref)]
-
-    def __iter__(self) -> Iterator[Ref]:
-        """Yield all refs, in no order."""
-        return map(ref_of, self._rows)
-
-    def __len__(self) -> int:
-        """How many jobs there are."""
-        return len(self._rows)
-
-    def values(self) -> ValuesView[JobRow]:
-        """All rows; much quicker than one by one."""
-        return self._rows.values()
 
 
 class JobList:
