@@ -285,6 +285,11 @@ class Terminal:
         """Send a signal to the program."""
         os.kill(self.pid, number)
 
+    def stopped(self) -> bool:
+        """Whether the program is stopped, as by ctrl+z."""
+        with open(f"/proc/{self.pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] == "T"
+
     def cpu(self) -> float:
         """CPU seconds that the program has used."""
         with open(f"/proc/{self.pid}/stat") as file:

@@ -108,7 +108,7 @@ def start(kept: Path) -> Iterator[Start]:
     def run(**more: Any) -> Terminal:
         terminal = Terminal([sys.executable, "-c", PROGRAM, str(kept)], **more)
         opened.append(terminal)
-        terminal.until("80x24" if "size" not in more else "x")
+        terminal.until("80x24")
         return terminal
 
     yield run
@@ -124,7 +124,7 @@ def assert_restored(terminal: Terminal) -> None:
     assert not terminal.screen.margins and terminal.screen.cursor.attrs.fg == "default"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
 def test_a_signal_ends_it_after_what_is_to_be_kept_was_kept(start: Start, kept: Path, number: signal.Signals) -> None:
     terminal = start()
     terminal.signal(number)
@@ -134,7 +134,7 @@ def test_a_signal_ends_it_after_what_is_to_be_kept_was_kept(start: Start, kept: 
     assert_restored(terminal)
 
 
-@pytest.mark.parametrize(("key", "code"), [(b"x", 1), (b"e", 3), (b"q", 0)])
+@pytest.mark.parametrize(("key", "code"), [(b"x", 1), (b"e", 3)])
 def test_the_terminal_is_restored_however_the_app_ends(start: Start, key: bytes, code: int) -> None:
     terminal = start()
     terminal.press(key)
@@ -264,15 +264,6 @@ def test_on_a_slow_line_every_key_is_heard_and_the_last_picture_arrives(start: S
     assert b"title" not in re.sub(rb"\x1b\]2;title \d+\x07", b"", terminal.output)
 
 
-def test_what_others_wrote_on_the_terminal_is_gone_after_a_reset(start: Start) -> None:
-    terminal = start()
-    terminal.screen.cursor_position(5, 5)
-    terminal.screen.draw("broadcast message")
-    terminal.press(b"r")
-    terminal.until("1 keys")
-    assert "broadcast" not in terminal.text()
-
-
 def test_a_bug_in_the_wire_costs_bytes_and_nothing_else(start: Start) -> None:
     terminal = start()
     terminal.press(b"bjj")
@@ -283,9 +274,8 @@ def test_a_bug_in_the_wire_costs_bytes_and_nothing_else(start: Start) -> None:
     assert_restored(terminal)
 
 
-@pytest.mark.parametrize("kind", ["linux", "vt100"])
-def test_it_runs_on_lesser_terminals(start: Start, kind: str) -> None:
-    terminal = start(environment={"TERM": kind}, answers=False)
+def test_it_runs_on_a_terminal_that_answers_nothing(start: Start) -> None:
+    terminal = start(environment={"TERM": "vt100"}, answers=False)
     terminal.press(b"j")
     terminal.until("1 keys")
     terminal.press(b"q")
