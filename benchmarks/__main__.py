@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import local_jobs, screen, wire, work_directory
+from . import local_jobs, logs, screen, tables, wire, work_directory
 
 ALL = {
     "overhead": local_jobs.overhead,
@@ -18,6 +18,12 @@ ALL = {
     "wire-keys": wire.cursor,
     "wire-steady": wire.steady,
     "wire-slow": wire.slow,
+    "table": tables.filling,
+    "table-keys": tables.choosing,
+    "table-live": tables.living,
+    "log": logs.opening,
+    "log-fast": logs.following,
+    "log-long": logs.long_lines,
     "start": screen.start,
     "traffic": screen.traffic,
     "slow": screen.slow,

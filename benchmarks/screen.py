@@ -251,7 +251,9 @@ def following() -> list[Figure]:
     figures: list[Figure] = []
     with scratch() as manager:
         manager.configure({"slots": 2})
-        (job,) = manager.submit(JobSpec(name="align-yes", shell="seq -f 'line %.0f: some words of a log that is written fast' 1000000000"))
+        (job,) = manager.submit(
+            JobSpec(name="align-yes", shell="seq -f 'line %.0f: some words of a log that is written fast' 1000000000")
+        )
         with _screen(manager.workdir.path) as terminal:
             terminal.until("some words")
             terminal.read(2)

@@ -31,7 +31,7 @@ class ScreenSettings(msgspec.Struct, frozen=True):
     layout: Literal["auto", "side", "stacked", "single"] = "auto"
     symbols: Literal["auto", "unicode", "ascii"] = "auto"
     mouse: bool = True
-    fps: Annotated[int, msgspec.Meta(ge=1, le=30)] = 10
+    fps: Annotated[int, msgspec.Meta(ge=1, le=30)] = 30
     confirm_own: bool = True
 
 

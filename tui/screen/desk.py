@@ -19,7 +19,6 @@ from ..bar import Bar
 from ..celltext import one_line
 from ..detail.pane import DetailPane
 from ..log.pane import LogPane
-from ..ref import Ref
 from ..table.filterbar import FilterBar
 from ..table.joblist import JobList
 from ..table.jobtable import JobTable
@@ -241,23 +240,16 @@ class JobScreen(Screen[None], inherit_bindings=False):
             return self.table
         return self.log_pane.view if pane == "log" else self.detail.view
 
-    def ref_of(self, row: JobRow) -> Ref | None:
-        """The name of a row that is in the list."""
-        for place in self.places:
-            if place.manager.workdir.path == row.workdir and (ref := Ref(place.index, row.id)) in self.jobs.rows:
-                return ref
-        return None
-
-    def manager_of(self, row: JobRow | None) -> JobManager | None:
-        """The manager of a row's work directory."""
-        ref = None if row is None else self.jobs.current_ref or self.ref_of(row)
+    @property
+    def manager(self) -> JobManager | None:
+        """The manager of the job under the cursor."""
+        ref = self.jobs.told_ref
         return None if ref is None else self.places[ref.place].manager
 
     def show_current(self) -> None:
         """Show the job under the cursor in the second pane."""
-        row = self.jobs.current
         shown = self.log_pane if self.panes.second == "log" else self.detail
-        shown.show(self.manager_of(row), row)
+        shown.show(self.manager, self.jobs.current)
 
     def say(self, words: str, *, bad: bool = False) -> None:
         """Show a message in place of the keys for a while."""
@@ -374,9 +366,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
         return [(place, row) for place, row in seen if row is not None]
 
     def _undriven(self, place: feeds.Place) -> bool:
-        return place.loaded and feeds.needs_engine(
-            [row for ref, row in self.jobs.rows.items() if ref.place == place.index]
-        )
+        return place.loaded and header.undriven(self.jobs.counts_of(place.index)) > 0
 
     def _tick(self) -> None:
         self.table.tick()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import cast
 
 import anyio
 from textual.message import Message
 
-from ...core.job import ENDED, JobRow, State
+from ...core.job import JobRow, State
 from ...core.journal import Change
 from ...core.manager import JobManager
 from ..celltext import words_of
@@ -147,8 +147,3 @@ async def watch_progress(in_view: Callable[[], list[tuple[Place, JobRow]]], post
             before = found
             post(Progressed(found))
         await anyio.sleep(_PROGRESS_LOOK)
-
-
-def needs_engine(rows: Iterable[JobRow]) -> bool:
-    """Whether one of these jobs needs somebody who drives it."""
-    return any(row.state not in ENDED and row.state is not State.HELD for row in rows)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 # Seconds during which a job that slipped under the cursor takes no order.
 _SLIPPED = 0.5
+# For every key in the footer so many jobs are looked at; all are before an order is given.
+_LOOKED_AT = 200
 
 
 class Ordered(Message):
@@ -69,11 +71,11 @@ class Giver:
         """What the back end of a job can do."""
         return self._desk.capabilities(row.backend)
 
-    def refusal(self, order: Order) -> str:
-        """Why the order is not possible now, "" if at least one of the jobs meant can take it."""
+    def refusal(self, order: Order, looked_at: int = _LOOKED_AT) -> str:
+        """Why the order is not possible now, "" if one of the first jobs meant can take it, or there are more."""
         refs = self.targets(order)
         first = ""
-        for ref in refs:
+        for ref in refs[:looked_at]:
             # A list that is frozen shows jobs that are not there any more.
             row = self._desk.table.jobs.row(ref)
             why = order.refuses(row, self.can(row)) if row is not None else "it was removed meanwhile"
@@ -82,7 +84,7 @@ class Giver:
             first = first or why
         if not refs and order is RETRY and self._desk.table.jobs.current is not None:
             return "no task of this array has failed"
-        return first or "there is no job"
+        return "" if len(refs) > looked_at else first or "there is no job"
 
     def no_single_job(self) -> str:
         """Why there is not exactly one job to work on, "" if there is."""
@@ -96,8 +98,7 @@ class Giver:
         jobs = self._desk.table.jobs
         if len(jobs.marks) == 1:
             return next(iter(jobs.marks))
-        row = jobs.current
-        return None if row is None or jobs.marks else jobs.current_ref or self._desk.ref_of(row)
+        return None if jobs.marks else jobs.told_ref
 
     # -- asking
 
@@ -121,7 +122,7 @@ class Giver:
 
     def _refused(self, order: Order, refs: Sequence[Ref]) -> bool:
         """Say why none of the jobs meant can take the order, if that is so."""
-        why = self.refusal(order)
+        why = self.refusal(order, len(refs))
         if not why:
             return False
         who, can = (f"none of the {len(refs)} jobs" if refs else ""), "can be"
@@ -238,7 +239,7 @@ class Giver:
         from ..detail.form import SubmitForm
 
         desk, row = self._desk, self._desk.table.jobs.current
-        ref = desk.table.jobs.current_ref or (None if row is None else desk.ref_of(row))
+        ref = desk.table.jobs.told_ref
         managers = [(place.label, place.manager) for place in desk.places]
         form = SubmitForm(
             managers, desk.tools.edit, place=ref.place if ref else 0, cwd=row.cwd if row is not None else ""
