@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -124,7 +125,12 @@ class JobScreen(Screen[None], inherit_bindings=False):
         place = self.places[message.place]
         known = any(ref.place == place.index for ref in self.jobs.rows)
         # Before anybody submitted a job there is no directory; it is made with the first one.
-        place.trouble = "" if message.gone and not known and not place.trouble else message.words
+        if message.gone and not known and not place.trouble:
+            place.trouble = ""
+        elif not place.trouble:
+            # The rows stay, and say how old they are.
+            age = "" if message.gone or not known else f"; jobs as of {time.strftime('%H:%M:%S')}"
+            place.trouble = message.words + age
         place.loaded = True
         if message.gone:
             self.table.replace(place.index, [])
