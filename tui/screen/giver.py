@@ -78,7 +78,9 @@ class Giver:
         for ref in refs[:looked_at]:
             # A list that is frozen shows jobs that are not there any more.
             row = self._desk.table.jobs.row(ref)
-            why = order.refuses(row, self.can(row)) if row is not None else "it was removed meanwhile"
+            # Back ends are loaded only for orders that ask for their abilities: not before the first picture.
+            can = self.can(row) if row is not None and order.needs else frozenset[str]()
+            why = order.refuses(row, can) if row is not None else "it was removed meanwhile"
             if not why:
                 return ""
             first = first or why

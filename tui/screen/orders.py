@@ -29,7 +29,7 @@ class Order:
     """An order for jobs. ``words`` are its arguments on the command line, behind ``jobtui``.
 
     ``refuses`` says why one job cannot take it, "" if it can. ``asks``: when to ask first. ``warns``: a line that
-    belongs to the question.
+    belongs to the question. ``needs``: what the back end must be able to do, "" for nothing special.
     """
 
     id: str
@@ -40,6 +40,7 @@ class Order:
     give: Give
     asks: Asks = "for many"
     warns: str = ""
+    needs: str = ""
 
 
 def _no_cancel(row: JobRow, _can: Abilities) -> str:
@@ -110,8 +111,10 @@ RETRY = Order("retry", "retry", "retried", ("retry",), _no_retry, lambda m, jobs
 RESUBMIT = Order("resubmit", "resubmit", "resubmitted", ("resubmit",), _no_resubmit, _resubmit)
 HOLD = Order("hold", "hold", "held", ("hold",), _no_hold, lambda m, jobs: m.hold(jobs))
 RELEASE = Order("release", "release", "released", ("release",), _no_release, lambda m, jobs: m.release(jobs))
-SUSPEND = Order("suspend", "suspend", "suspended", ("suspend",), _no_suspend, lambda m, jobs: m.suspend(jobs))
-RESUME = Order("resume", "resume", "resumed", ("resume",), _no_resume, lambda m, jobs: m.resume(jobs))
+SUSPEND = Order(
+    "suspend", "suspend", "suspended", ("suspend",), _no_suspend, lambda m, jobs: m.suspend(jobs), needs="suspend"
+)
+RESUME = Order("resume", "resume", "resumed", ("resume",), _no_resume, lambda m, jobs: m.resume(jobs), needs="suspend")
 REMOVE = Order(
     "remove",
     "remove",
@@ -141,6 +144,7 @@ def signal_order(name: str) -> Order:
         _no_signal,
         lambda manager, jobs: manager.signal(jobs, known),
         "always",
+        needs="signal",
     )
 
 
