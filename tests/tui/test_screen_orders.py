@@ -568,6 +568,8 @@ def test_some_want_no_question_before_what_has_not_started_is_cancelled(site: Si
         (("slash", *"cary", "escape"), []),
         (("colon", *"crsHUD", "escape"), []),
         (("2", "slash", *"crsHUD", "enter"), []),
+        (("2", "slash", *"cy", "enter", "q", "c", "y"), [("cancel", (2,))]),
+        (("slash", *"car", "enter", "c", "y"), [("cancel", (1,))]),
         (("X", *"crsHUD", "escape"), []),
         (("S", "r", "s", "escape"), []),
         (("C", "r", "s", "escape"), []),

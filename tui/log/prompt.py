@@ -109,7 +109,8 @@ class Prompt(Horizontal):
             entry.value = ""
         self.answer("")
         self.add_class("open")
-        entry.focus()
+        # At once: the next key may have arrived already.
+        self.screen.set_focus(entry)
 
     def close(self) -> None:
         """Ask no more."""

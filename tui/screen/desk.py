@@ -379,7 +379,8 @@ class JobScreen(Screen[None], inherit_bindings=False):
 
     def jobs_changed(self) -> None:
         """Show everywhere what the jobs are now."""
-        self.show_current()
+        if not self.paused:
+            self.show_current()
         self.refresh_header()
         self.refresh_footer()
         if self.app.screen is not self:

@@ -166,7 +166,7 @@ class Tools:
         # The same id stands for another job elsewhere.
         ids = id_ranges(ref.job for ref in refs) if len({ref.place for ref in refs}) == 1 else ""
         choices = [Copyable("the id" if len(refs) < 2 else "the ids", ids, lambda: ids)]
-        manager, log = desk.manager_of(row), desk.panes.second == "log"
+        manager, log = desk.manager, desk.panes.second == "log"
         if row is not None and manager is not None:
             # A log that is not shown is that of an earlier job.
             place = desk.log_pane.location() if log else None
