@@ -15,14 +15,17 @@ from anyio.abc import TaskGroup
 
 from ..core.backend import (
     Answer,
+    Capability,
     Found,
     Handle,
-    Hint,
+    History,
     Probe,
     Rejected,
     Request,
     Snapshot,
+    Surroundings,
     Took,
+    Verb,
 )
 from ..core.identity import is_alive, members, start_ticks, this_boot, this_host
 from ..core.job import Process, Reason
@@ -39,12 +42,13 @@ class LocalBackend:
     """Runs jobs on this machine. Jobs outlive it; a later instance adopts them by their job.begin."""
 
     name = "local"
-    poll_interval: float | None = None
+    polled = False
+    capabilities: frozenset[Capability] = frozenset()
 
-    def __init__(self, hint: Hint, log: str) -> None:
-        """Give ``hint`` the number of each job whose processes ended; what job scripts say goes to ``log``."""
-        self._hint = hint
-        self._log_path = log
+    def __init__(self, surroundings: Surroundings) -> None:
+        """Hint at each job whose processes ended; what job scripts say goes to the log."""
+        self._hint = surroundings.hint
+        self._log_path = surroundings.log
         self._log_fd = -1
         self._tasks: TaskGroup | None = None
         self._children: dict[int, subprocess.Popen[bytes]] = {}
@@ -127,12 +131,12 @@ class LocalBackend:
             del self._watched[job]
         self._hint(job)
 
-    async def find(self, tags: Sequence[str]) -> Found:
+    async def find(self, handles: Sequence[Handle]) -> Found:
         """Look for job scripts by the tag in their environment."""
-        jids: dict[str, str] = {}
-        for tag in tags:
-            for process in members(frozenset(), f"JOBTUI_TAG={tag}".encode()):
-                jids.setdefault(tag, str(process.pid))
+        jids: dict[int, str] = {}
+        for handle in handles:
+            for process in members(frozenset(), f"JOBTUI_TAG={handle.tag}".encode()):
+                jids.setdefault(handle.job, str(process.pid))
         return Found(jids, complete=True)
 
     async def poll(self, handles: Sequence[Handle]) -> Snapshot:
@@ -180,6 +184,18 @@ class LocalBackend:
             return Observation("running")
         words = "the job script ended before it could start the command; see engine.log, and whether the disk is full"
         return Observation("gone", Reason.LAUNCH, words)
+
+    async def history(self, handles: Sequence[Handle]) -> History:
+        """This machine keeps no accounts."""
+        return History({}, complete=False)
+
+    async def order(self, verb: Verb, handles: Sequence[Handle]) -> dict[int, str]:
+        """None of the orders is among the capabilities."""
+        return {handle.job: f"a local job cannot be asked to {verb}" for handle in handles}
+
+    async def signal(self, handles: Sequence[Handle], name: str) -> dict[int, str]:
+        """Not among the capabilities."""
+        return {handle.job: "a local job cannot be sent a signal" for handle in handles}
 
     # -- stopping
 

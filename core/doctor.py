@@ -8,7 +8,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from .backend import installed, load
+from .backend import Surroundings, installed, load
 from .catalog import Catalog
 from .identity import file_system
 from .index import IndexReader, IndexUnusableError
@@ -36,7 +36,7 @@ async def examine(workdir: WorkDir) -> list[Finding]:
 async def _machine() -> list[Finding]:
     findings: list[Finding] = []
     for name in sorted(installed()):
-        probe = await load(name)(lambda job: None, os.devnull).probe()
+        probe = await load(name)(Surroundings(dict(os.environ))).probe()
         findings.append(Finding(probe.usable, f"back end {name}: {probe.words}"))
     path = config_path()
     there = "" if os.path.exists(path) else " (not there: the defaults hold)"

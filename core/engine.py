@@ -13,7 +13,7 @@ import anyio
 import anyio.lowlevel
 
 from . import metadir
-from .backend import Answer, Backend, BackendMissingError, Handle, Rejected, Request, Took, load
+from .backend import Answer, Backend, BackendMissingError, Handle, Rejected, Request, Surroundings, Took, load
 from .job import IN_FLIGHT, Accepted, EngineEnd, Reason, State, Submitting
 from .lease import RENEWAL, HeldLease, take
 from .publisher import Publisher
@@ -90,7 +90,6 @@ class Engine:
         home = os.stat(self.workdir.path)
         self._home = (home.st_dev, home.st_ino)
         self._backends: dict[str, Backend] = {}
-        self._poll_due: dict[str, float] = {}
         self._no_starts_before = 0.0
         self._publisher = Publisher(self.workdir)
         self._roster = Roster(self.workdir, self._publisher, settings)
@@ -123,7 +122,6 @@ class Engine:
                 roster.reconcile()
             self._take_hints()
             roster.fire_timers()
-            self._poll_due_backends(now)
             await self._settle(roster.take_dirty(_CHUNK))
             await self._start_due()
             if self._publisher.pending and not roster.dirty and time.monotonic() >= flush_at:
@@ -132,7 +130,7 @@ class Engine:
                 idle_since = now
             elif stop_when_idle and now - idle_since >= roster.settings.linger:
                 return
-            wake_at = [renew_at, reconcile_at, now + _INBOX_POLL, now + roster.next_timer(), *self._poll_due.values()]
+            wake_at = [renew_at, reconcile_at, now + _INBOX_POLL, now + roster.next_timer()]
             if self._publisher.pending:
                 wake_at.append(flush_at)
             if roster.ready:
@@ -198,27 +196,17 @@ class Engine:
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 os.unlink(path)
 
-    def _poll_due_backends(self, now: float) -> None:
-        for name, due in self._poll_due.items():
-            if now >= due:
-                self._poll_due[name] = now + (self._backends[name].poll_interval or 0.0)
-                for job, tracked in self._roster.tracked.items():
-                    if tracked.state in IN_FLIGHT and tracked.spec.backend == name:
-                        self._roster.dirty[job] = None
-
     # -- observing
 
     async def _backend(self, name: str) -> Backend | None:
         """The back end of that name, ready for use; None (logged) where it is not installed."""
         if name not in self._backends:
             try:
-                backend = load(name)(self.hint, self.workdir.file(LOG))
+                backend = load(name)(Surroundings(dict(os.environ), self.hint, self.workdir.file(LOG)))
             except BackendMissingError as error:
                 _log.error("%s", error)
                 return None
             self._backends[name] = await self._stack.enter_async_context(backend)
-            if backend.poll_interval is not None:
-                self._poll_due[name] = time.monotonic() + backend.poll_interval
         return self._backends[name]
 
     async def _settle(self, jobs: list[int]) -> None:
@@ -272,9 +260,9 @@ class Engine:
         if submitting is None or facts.accepted is not None or facts.claimed or self._is_ours(job, facts):
             return
         path = self.workdir.metadir(job)
-        found = await backend.find([submitting.tag])
-        if submitting.tag in found.jids:
-            jid = found.jids[submitting.tag]
+        found = await backend.find([self._handle(job, facts)])
+        if job in found.jids:
+            jid = found.jids[job]
             metadir.record_answer(path, Accepted(facts.attempt, jid, backend.name, time.time()))
         elif not found.complete:
             self._roster.apply(job, facts, judge(facts))

@@ -64,11 +64,19 @@ RETRIED_BY_DEFAULT = (
 
 
 class Resources(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a job needs: ``cpus`` (cores), ``memory`` (bytes, None = not counted), ``gpus`` (devices)."""
+    """What a job needs: ``cpus`` (cores), ``memory`` (bytes, None = not counted), ``gpus`` (devices).
+
+    The rest is for schedulers: ``time`` (seconds; None: what the job's own limit comes to), ``queue`` (or
+    partition), ``account``, and ``extra``: options that are handed on as they are.
+    """
 
     cpus: int = 1
     memory: int | None = None
     gpus: int = 0
+    time: float | None = None
+    queue: str | None = None
+    account: str | None = None
+    extra: tuple[str, ...] = ()
 
 
 class Retry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -180,7 +188,8 @@ class Begin(msgspec.Struct, frozen=True, omit_defaults=True):
     """``job.begin``, first line: which processes run this attempt, on which boot of which host.
 
     ``uptime`` is the host's seconds since boot: with the one in ``End`` it gives the elapsed time whatever is
-    done to the clock. ``at`` is the file's modification time, filled in by the reader.
+    done to the clock. ``at`` is the file's modification time, filled in by the reader. ``jid`` is what the scheduler
+    that started the script calls the job; "" where none did.
     """
 
     attempt: int
@@ -191,6 +200,7 @@ class Begin(msgspec.Struct, frozen=True, omit_defaults=True):
     payload: Process
     uptime: float
     at: float = 0.0
+    jid: str = ""
 
 
 class End(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -53,14 +53,21 @@ class Observation(msgspec.Struct, frozen=True):
     """What a back end sees of a job now.
 
     ``presence`` "gone" is certain knowledge that nothing of it runs any more; a back end that merely does not
-    see a job gives no observation. ``exit_code`` is what the back end knows of the end, ``at`` when (epoch seconds).
+    see a job gives no observation. "ending": it is about over, and how is not known yet. "lost": it left without a
+    trace, which only many answers together can tell. ``exit_code`` is what the back end knows of the end, ``at``
+    when (epoch seconds), ``outcome`` its own word for the end: "cancelled" by somebody, not by us. ``started`` and
+    ``expected`` (start, of one that waits) are epoch seconds, 0 if not known.
     """
 
-    presence: Literal["pending", "running", "suspended", "gone"]
+    presence: Literal["pending", "held", "running", "suspended", "ending", "gone", "lost"]
     reason: str | None = None
     detail: str = ""
     exit_code: int | None = None
     at: float = 0.0
+    outcome: Literal["finished", "failed", "cancelled"] | None = None
+    host: str = ""
+    started: float = 0.0
+    expected: float = 0.0
 
 
 class Verdict(msgspec.Struct, frozen=True):
