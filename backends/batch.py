@@ -133,7 +133,7 @@ class BatchBackend:
         if isinstance(site, str):
             return Snapshot({}, complete=False, at=time.time(), trouble=site)
         listing = await self._list(self.dialect.status(_asked(handles), site))
-        return _sorted_out(handles, listing)
+        return sorted_out(handles, listing)
 
     async def _list(self, command: Command) -> Listing:
         try:
@@ -196,7 +196,7 @@ def _asked(handles: Sequence[Handle]) -> list[Asked]:
     return [Asked(handle.jid or "", mark(handle.tag, handle.attempt), handle.sent) for handle in handles]
 
 
-def _sorted_out(handles: Sequence[Handle], listing: Listing) -> Snapshot:
+def sorted_out(handles: Sequence[Handle], listing: Listing) -> Snapshot:
     """Say which entries are which of our jobs, by id and mark; ids are used again, marks never."""
     marks = {mark(handle.tag, handle.attempt): handle for handle in handles}
     by_jid = {handle.jid: handle for handle in handles if handle.jid}

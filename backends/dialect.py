@@ -160,7 +160,7 @@ class Dialect(Protocol):
 
 # -- what dialects share
 
-_PREFIX = re.compile(r"^(?:[\w./-]+: )?(?:error|fatal|warning): ", re.IGNORECASE)
+_PREFIX = re.compile(r"^(?:[\w./-]+: )?(?:slurm_\w+ )?(?:error|fatal|warning): ", re.IGNORECASE)
 _LONGEST = 300
 
 
