@@ -43,6 +43,7 @@ class BatchBackend:
     def __init__(self, dialect: Dialect, surroundings: Surroundings, transport: Transport | None = None) -> None:
         """Speak ``dialect`` here, or where ``transport`` leads."""
         self.name = dialect.name
+        self.own_id = dialect.own_id
         self.dialect = dialect
         self._transport = transport or Here()
         self._env = {**dialect.scrub(surroundings.env), "LC_ALL": "C", **dialect.forms}
@@ -54,6 +55,11 @@ class BatchBackend:
         """What can be asked besides the common calls; known in full once the scheduler has answered."""
         found = self._site.capabilities if self._site is not None else frozenset[Capability]()
         return self.dialect.capabilities | found
+
+    @property
+    def longest_pause(self) -> float:
+        """Seconds after which the scheduler must be asked again, before it forgets jobs that ended."""
+        return max(2.0, (self._site.remembers if self._site is not None else 300.0) / 3)
 
     async def __aenter__(self) -> Self:
         """Nothing has to be got ready."""

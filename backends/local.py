@@ -44,6 +44,8 @@ class LocalBackend:
     name = "local"
     polled = False
     capabilities: frozenset[Capability] = frozenset()
+    own_id = ""
+    longest_pause = 60.0
 
     def __init__(self, surroundings: Surroundings) -> None:
         """Hint at each job whose processes ended; what job scripts say goes to the log."""

@@ -157,12 +157,22 @@ class Backend(Protocol):
     An instance belongs to one engine, which enters it, and is told through ``hint(job)``, from within the event
     loop, that something about a job may have changed. Leaving it never touches jobs. ``polled``: its jobs are
     in a scheduler's hands, whose calls may take long and fail; a back end that is not answers at once, and its hints
-    tell all. ``capabilities`` are the optional calls that it has.
+    tell all. ``own_id`` is the shell word by which a running job script finds its own id there.
     """
 
     name: str
     polled: bool
-    capabilities: frozenset[Capability]
+    own_id: str
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """The optional calls that it has; it may find out more as it goes."""
+        ...
+
+    @property
+    def longest_pause(self) -> float:
+        """Seconds between two polls at most, lest it forgets in between how a job ended."""
+        ...
 
     def __init__(self, surroundings: Surroundings) -> None:
         """Make a back end; this touches nothing yet."""

@@ -29,6 +29,11 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
+# The back end that is always there: this machine.
+LOCAL = "local"
+# The back end that stands for the first scheduler found here, or this machine where there is none.
+AUTO = "auto"
+
 ENDED = frozenset({State.FINISHED, State.FAILED, State.CANCELLED, State.UNKNOWN})
 WAITING = frozenset({State.CREATED, State.QUEUED, State.HELD})
 IN_FLIGHT = frozenset({State.SUBMITTED, State.RUNNING, State.SUSPENDED, State.CANCELLING})
@@ -137,7 +142,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry: Retry = Retry()
     after: Condition | None = None
     hold: bool = False
-    backend: str = "local"
+    backend: str = LOCAL
     array: ArrayTask | None = None
     resubmitted_from: int | None = None
     umask: int | None = None
@@ -262,7 +267,7 @@ class JobRow(msgspec.Struct, kw_only=True, frozen=True):
     state: State
     reason: str | None = None
     detail: str = ""
-    backend: str = "local"
+    backend: str = LOCAL
     jid: str | None = None
     workdir: str = ""
     metadir: str = ""

@@ -150,3 +150,17 @@ class ReadyQueue:
         if self._passed_since is None or self._passed_since[0] != job:
             self._passed_since = (job, now)
         return now - self._passed_since[1] < PATIENCE
+
+
+class Yard:
+    """Where the jobs of one back end wait for their start: those that are ready, and what those in flight use."""
+
+    def __init__(self, budget: Budget) -> None:
+        """Start empty."""
+        self.ready = ReadyQueue()
+        self.use = InUse()
+        self.budget = budget
+
+    def has_room(self) -> bool:
+        """Whether a ready job waits and a slot is free."""
+        return bool(self.ready) and len(self.use) < self.budget.slots
