@@ -92,6 +92,10 @@ class BlockingJobManager:
         """Run ended jobs again as a new attempt; see ``orders.retry``."""
         return orders.retry(self.workdir, jobs)
 
+    def requeue(self, jobs: Iterable[int]) -> list[Outcome]:
+        """Stop jobs in flight and run each again as its next attempt; see ``orders.requeue``."""
+        return orders.requeue(self.workdir, jobs)
+
     def resubmit(self, job: int, **changes: Any) -> int:
         """Make a new job of an old one's spec; see ``orders.resubmit``."""
         return orders.resubmit(self.workdir, job, changes)

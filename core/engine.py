@@ -270,8 +270,7 @@ class Engine:
                 facts = self._roster.facts(handle.job)
                 if facts is None:
                     continue
-                verdict = judge(facts, snapshot.seen.get(handle.job))
-                self._roster.apply(handle.job, facts, verdict)
+                verdict = self._roster.conclude(handle.job, facts, snapshot.seen.get(handle.job))
                 grace = self._stop_grace(handle.job, facts) if verdict.state is State.CANCELLING else None
                 if grace is not None:
                     stop[grace].append(self._handle(handle.job, facts))

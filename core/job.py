@@ -258,8 +258,8 @@ class Intent(msgspec.Struct, frozen=True, omit_defaults=True):
 class JobRow(msgspec.Struct, kw_only=True, frozen=True):
     """One job as clients see it, and the objects of ``--json``. Times are epoch seconds, elapsed is seconds.
 
-    ``reason`` is a stable word, ``detail`` the same for people. Text fields may hold any character: escape
-    them before they reach a terminal.
+    ``reason`` is a stable word, ``detail`` the same for people, ``expected`` when a scheduler means to start it.
+    Text fields may hold any character: escape them before they reach a terminal.
     """
 
     id: int
@@ -291,6 +291,7 @@ class JobRow(msgspec.Struct, kw_only=True, frozen=True):
     array_index: int | None = None
     resubmitted_from: int | None = None
     progress: float | None = None
+    expected: float | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 import anyio
 import msgspec
@@ -16,12 +17,12 @@ from anyio.abc import TaskGroup
 from . import metadir
 from .backend import Answer, Backend, Foreign, Handle, History, Rejected, Request, Snapshot, Took, Uncertain
 from .identity import file_system
-from .job import IN_FLIGHT, Accepted, State
+from .job import Accepted, State
 from .laneorders import Orders
 from .pollplan import PollPlan
 from .roster import Roster
 from .sightings import Sighting
-from .verdict import Facts, Verdict, judge
+from .verdict import Facts, Observation, Verdict
 from .workdir import WorkDir
 
 _log = logging.getLogger("jobtui.engine")
@@ -41,6 +42,13 @@ _LOOK_SHARE = 0.01
 _GATHER = 0.05
 _TROUBLE_FIRST, _TROUBLE_MOST = 2.0, 60.0
 SEEN = "seen."
+
+_PRESENCE: dict[State, Literal["pending", "held", "running", "suspended"]] = {
+    State.SUBMITTED: "pending",
+    State.HELD: "held",
+    State.RUNNING: "running",
+    State.SUSPENDED: "suspended",
+}
 
 Answered = Callable[[Request, Answer], None]
 Ring = Callable[[], None]
@@ -170,12 +178,10 @@ class Lane:
             return
         can_account = "history" in self.backend.capabilities
         conclusion = known.sighting.conclude(facts, time.monotonic(), self._rc_grace, can_account)
-        verdict = judge(facts, conclusion.observation)
-        if conclusion.observation is None and not known.polled and verdict.state in IN_FLIGHT:
-            verdict = self._as_published(job, facts, verdict)
-        if verdict.state in IN_FLIGHT | {State.HELD}:
-            verdict = self._with_notes(known, facts, verdict)
-        self._roster.apply(job, facts, verdict)
+        observation = conclusion.observation
+        if observation is None and not known.polled:
+            observation = self._as_published(job, facts)
+        verdict = self._roster.conclude(job, facts, self._with_notes(known, facts, observation))
         tracked = self._roster.tracked.get(job)
         if tracked is None or tracked.attempt != facts.attempt or not tracked.sent:
             self._forget(job)
@@ -217,22 +223,21 @@ class Lane:
         self._known.pop(job, None)
         self._mark(job)
 
-    def _as_published(self, job: int, facts: Facts, verdict: Verdict) -> Verdict:
+    def _as_published(self, job: int, facts: Facts) -> Observation | None:
         """Before the first answer, what was published last is the best that is known."""
         row = self._roster.publisher.row(job)
-        if row is None or row.attempt != facts.attempt or row.state not in (State.HELD, State.SUSPENDED, State.RUNNING):
-            return verdict
-        return Verdict(row.state, row.reason, row.detail)
+        if row is None or row.attempt != facts.attempt or row.state not in _PRESENCE or facts.end is not None:
+            return None
+        return Observation(_PRESENCE[row.state], detail=row.detail, expected=row.expected or 0.0)
 
-    def _with_notes(self, known: _Known, facts: Facts, verdict: Verdict) -> Verdict:
-        """Say what stands in the way."""
+    def _with_notes(self, known: _Known, facts: Facts, seen: Observation | None) -> Observation | None:
+        """Say what stands in the way of a submission or an order."""
+        words = self._orders.refusal(known.handle.job)
         if facts.accepted is None and not facts.claimed and known.handle.job not in self._sending:
             words = f"nobody knows whether {self.name} took it; it is being looked for"
-            return msgspec.structs.replace(verdict, detail=words)
-        refusal = self._orders.refusal(known.handle.job)
-        if refusal:
-            return msgspec.structs.replace(verdict, detail=refusal)
-        return verdict
+        if not words or (seen is not None and seen.presence in ("gone", "lost")):
+            return seen
+        return msgspec.structs.replace(seen or Observation("running" if facts.claimed else "pending"), detail=words)
 
     def _carry_out(self, job: int, known: _Known, facts: Facts, verdict: Verdict) -> None:
         """Give the orders that a person's wishes come to, once the scheduler's id for the job is known."""

@@ -177,6 +177,10 @@ class JobManager:
         """Run ended jobs again as a new attempt; see ``orders.retry``."""
         return await self._call(orders.retry, self.workdir, jobs)
 
+    async def requeue(self, jobs: Sequence[int]) -> list[Outcome]:
+        """Stop jobs in flight and run each again as its next attempt; see ``orders.requeue``."""
+        return await self._call(orders.requeue, self.workdir, jobs)
+
     async def resubmit(self, job: int, **changes: Any) -> int:
         """Make a new job of an old one's spec; see ``orders.resubmit``."""
         return await self._call(orders.resubmit, self.workdir, job, changes)

@@ -13,7 +13,7 @@ import msgspec
 from . import metadir
 from .catalog import Catalog, Detail
 from .conditions import jobs_in
-from .job import ENDED, IN_FLIGHT, WAITING, Asked, Intent, JobSpec, Outcome, SpecError, State
+from .job import AUTO, ENDED, IN_FLIGHT, LOCAL, WAITING, Asked, Intent, JobRow, JobSpec, Outcome, SpecError, State
 from .supervisor import ensure_engine
 from .verdict import retry_asked
 from .workdir import Hint, WorkDir, WorkDirError, new_tag
@@ -33,6 +33,7 @@ def submit(workdir: WorkDir, specs: Sequence[JobSpec], environment: Mapping[str,
         here = os.getcwd()
     except FileNotFoundError as error:
         raise SpecError("the directory that you are in was removed; go to another one") from error
+    specs = _with_backends(specs, os.environ if environment is None else environment)
     workdir.create()
     _check_all(workdir, specs)
     try:
@@ -45,6 +46,16 @@ def submit(workdir: WorkDir, specs: Sequence[JobSpec], environment: Mapping[str,
         raise WorkDirError(f"no job was submitted: cannot write to {workdir.path}: {error.strerror}") from error
     ensure_engine(workdir)
     return ids
+
+
+def _with_backends(specs: Sequence[JobSpec], environment: Mapping[str, str]) -> Sequence[JobSpec]:
+    """The specs with what ``auto`` stands for here in its place."""
+    if not any(spec.backend == AUTO for spec in specs):
+        return specs
+    from .choosing import choose
+
+    name = choose(dict(environment))
+    return [msgspec.structs.replace(spec, backend=name) if spec.backend == AUTO else spec for spec in specs]
 
 
 def _complete(spec: JobSpec, here: str, common: Mapping[str, Any]) -> JobSpec:
@@ -78,7 +89,7 @@ def _check_all(workdir: WorkDir, specs: Sequence[JobSpec]) -> None:
         if place not in checked:
             checked.add(place)
             _check_place(spec)
-        if spec.backend != "local":
+        if spec.backend != LOCAL:
             _check_backend(spec.backend)
         parents.update(jobs_in(spec.after))
     missing = sorted(job for job in parents if not os.path.exists(f"{workdir.metadir(job)}/{metadir.SPEC}"))
@@ -100,6 +111,10 @@ def _check(spec: JobSpec) -> None:
     needs, retry = spec.resources, spec.retry
     if needs.cpus < 1 or needs.gpus < 0 or (needs.memory is not None and needs.memory < 1):
         raise SpecError("a job needs at least one cpu, and not less than no memory or gpus")
+    if needs.time is not None and needs.time <= 0:
+        raise SpecError("the time asked of a scheduler must be longer than 0 seconds")
+    if any("\0" in text for text in (needs.queue or "", needs.account or "", *needs.extra)):
+        raise SpecError("an option for a scheduler cannot hold a NUL character")
     if (spec.timeout is not None and spec.timeout <= 0) or spec.grace < 0:
         raise SpecError("a time limit must be longer than 0 seconds")
     if (retry.limit is not None and retry.limit < 0) or retry.delay < 0 or retry.cap < 0:
@@ -169,6 +184,9 @@ def cancel(workdir: WorkDir, jobs: Iterable[int], *, force: bool = False) -> lis
         row = detail.row
         if row.state in ENDED:
             return Outcome(row.id, False, f"it has ended already ({row.state})")
+        if row.state is State.CANCELLING and retry_asked(detail.facts):
+            _intend(path, retry=None, cancel=_asked(detail, force))
+            return Outcome(row.id, True, "does not run again")
         if row.state is State.CANCELLING and not force:
             return Outcome(row.id, True, "it is being stopped already")
         if retry_asked(detail.facts):
@@ -177,7 +195,7 @@ def cancel(workdir: WorkDir, jobs: Iterable[int], *, force: bool = False) -> lis
             _intend(path, retry=None, cancel=following)
             return Outcome(row.id, True, "does not run again")
         _intend(path, cancel=_asked(detail, force))
-        if row.state in IN_FLIGHT:
+        if _is_sent(row):
             running.append(row.id)
             return Outcome(row.id, True, "asked to stop")
         return Outcome(row.id, True, "cancelled")
@@ -187,6 +205,25 @@ def cancel(workdir: WorkDir, jobs: Iterable[int], *, force: bool = False) -> lis
         words = "asked to stop, but no engine runs to do it: jobtui engine start"
         return [Outcome(o.job, False, words) if o.job in running else o for o in outcomes]
     return outcomes
+
+
+def _is_sent(row: JobRow) -> bool:
+    """Whether the job is in a back end's hands; a scheduler may hold one that is."""
+    return row.state in IN_FLIGHT or (row.state is State.HELD and row.jid is not None)
+
+
+def requeue(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
+    """Stop jobs that wait in a scheduler or run, and run each again as its next attempt."""
+
+    def order(path: str, detail: Detail) -> Outcome:
+        row = detail.row
+        if not _is_sent(row):
+            return Outcome(row.id, False, f"only a job that was started can be requeued, and this one is {row.state}")
+        asked = _asked(detail)
+        _intend(path, cancel=asked, retry=asked, hold=False)
+        return Outcome(row.id, True, f"is stopped and runs again as attempt {detail.facts.attempt + 1}")
+
+    return _for_each(workdir, jobs, order, needs_engine=True)
 
 
 def retry(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
@@ -212,10 +249,11 @@ def hold(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
 
     def order(path: str, detail: Detail) -> Outcome:
         row = detail.row
-        if row.state not in WAITING:
+        waits_there = row.state is State.SUBMITTED and row.backend != LOCAL
+        if row.state not in WAITING and not waits_there:
             return Outcome(row.id, False, f"only a waiting job can be held, and this one is {row.state}")
         _intend(path, hold=True)
-        return Outcome(row.id, True, "held")
+        return Outcome(row.id, True, "its scheduler is asked to hold it" if waits_there else "held")
 
     return _for_each(workdir, jobs, order, needs_engine=False)
 
@@ -228,7 +266,7 @@ def release(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
         if row.state is not State.HELD:
             return Outcome(row.id, False, f"it is not held ({row.state})")
         _intend(path, hold=False)
-        return Outcome(row.id, True, "released")
+        return Outcome(row.id, True, "released" if row.jid is None else "its scheduler is asked to release it")
 
     return _for_each(workdir, jobs, order, needs_engine=True)
 

@@ -18,13 +18,15 @@ from .job import ENDED, IN_FLIGHT, LOCAL, Asked, EngineEnd, Intent, JobSpec, Rea
 from .publisher import Publisher
 from .queue import Yard
 from .settings import Settings, budget, default_retries, queue_budget
-from .verdict import Facts, Verdict, judge, judge_attempt, needs_word, retry_asked, summarize, will_retry
+from .verdict import Facts, Observation, Verdict, judge, judge_attempt, needs_word, retry_asked, summarize, will_retry
 from .workdir import WorkDir
 
 _log = logging.getLogger("jobtui.engine")
 
 _TROUBLE_PAUSE = 5.0
 _BUG_PAUSE = 60.0
+# Seconds by which an expected start must move to be news.
+_EXPECTED_STEP = 300.0
 # Seconds after which a start time is compared with the clock again: somebody may have set it.
 _CLOCK_CHECK = 300.0
 
@@ -218,6 +220,17 @@ class Roster:
         tracked.state = verdict.state
         self._publish(job, facts, verdict)
 
+    def conclude(self, job: int, facts: Facts, observation: Observation | None) -> Verdict:
+        """Judge a job in flight by its facts and what was seen of it, and apply that; returns the verdict."""
+        verdict = judge_attempt(facts, observation)
+        if verdict.state in ENDED and retry_asked(facts):
+            # The next look opens the next attempt; first this one's end must be on disk.
+            self._record_end(job, facts, verdict)
+            self.dirty[job] = None
+        else:
+            self.apply(job, facts, verdict)
+        return verdict
+
     def _schedule(self, job: int, tracked: Tracked, facts: Facts) -> Verdict:
         """Decide whether a waiting job is ready, what it waits for, or that it never can start."""
         spec, now = tracked.spec, time.time()
@@ -270,14 +283,7 @@ class Roster:
         return "ok" if row.state is State.FINISHED else "fail"
 
     def _end(self, job: int, facts: Facts, verdict: Verdict) -> None:
-        started = facts.submitting is not None or facts.accepted is not None or facts.claimed
-        unrecorded = facts.end is None or needs_word(facts)
-        if facts.spec is not None and unrecorded and facts.engine_end is None and started:
-            # Nothing on disk tells of this end yet, or not of its cause.
-            ended = verdict.ended or time.time()
-            end = EngineEnd(facts.attempt, verdict.state, verdict.reason, verdict.detail, ended, verdict.exit_code)
-            metadir.write_fact(self.workdir.metadir(job), metadir.END, end)
-            verdict = msgspec.structs.replace(verdict, ended=ended)
+        verdict = self._record_end(job, facts, verdict)
         if will_retry(facts, verdict, default_retries(self.settings)):
             fresh = self._next_attempt(job, facts, facts.attempt)
             if facts.spec is not None:
@@ -292,6 +298,17 @@ class Roster:
             self.left_behind.append(facts)
         if news and verdict.state is State.FAILED and self.settings.on_error == "halt":
             self._halt(job)
+
+    def _record_end(self, job: int, facts: Facts, verdict: Verdict) -> Verdict:
+        """Write an end down that nothing on disk tells of yet, or not of its cause; returns it with its time."""
+        started = facts.submitting is not None or facts.accepted is not None or facts.claimed
+        unrecorded = facts.end is None or needs_word(facts)
+        if facts.spec is None or not unrecorded or facts.engine_end is not None or not started:
+            return verdict
+        ended = verdict.ended or time.time()
+        end = EngineEnd(facts.attempt, verdict.state, verdict.reason, verdict.detail, ended, verdict.exit_code)
+        metadir.write_fact(self.workdir.metadir(job), metadir.END, end)
+        return msgspec.structs.replace(verdict, ended=ended)
 
     def _halt(self, failed: int) -> None:
         """Cancel everything else after a failure."""
@@ -319,7 +336,14 @@ class Roster:
         row = summarize(job, self.workdir.path, facts, verdict)
         tracked = self.tracked.get(job)
         if tracked is not None:
-            key = (row.state, row.detail, row.attempt, row.jid, row.started)
+            key = (
+                row.state,
+                row.detail,
+                row.attempt,
+                row.jid,
+                row.started,
+                round((row.expected or 0) / _EXPECTED_STEP),
+            )
             if tracked.published == key:
                 return
             tracked.published = key

@@ -72,7 +72,10 @@ class Observation(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """A job's state with its reason (stable word), the same in words, and the exit code or signal if known."""
+    """A job's state with its reason (stable word), the same in words, and the exit code or signal if known.
+
+    ``expected``: when a job that waits in a scheduler may start (epoch seconds), as the scheduler says.
+    """
 
     state: State
     reason: str | None = None
@@ -80,6 +83,7 @@ class Verdict(msgspec.Struct, frozen=True):
     exit_code: int | None = None
     signal: int | None = None
     ended: float | None = None
+    expected: float | None = None
 
 
 def judge(facts: Facts, observation: Observation | None = None) -> Verdict:
@@ -172,11 +176,12 @@ def _in_flight(facts: Facts, observation: Observation | None) -> Verdict:
         return _gone(facts, observation)
     if observation is not None and observation.presence == "lost":
         return Verdict(State.UNKNOWN, Reason.LOST, observation.detail)
-    if _cancel_asked(facts):
-        return Verdict(State.CANCELLING, detail="asked to stop; waiting for it to end")
     detail = observation.detail if observation is not None else ""
+    if _cancel_asked(facts):
+        refused = detail if detail.startswith("could not cancel") else ""
+        return Verdict(State.CANCELLING, detail=refused or "asked to stop; waiting for it to end")
     if observation is not None and observation.presence in _SEEN:
-        return Verdict(_SEEN[observation.presence], detail=detail)
+        return Verdict(_SEEN[observation.presence], detail=detail, expected=observation.expected or None)
     return Verdict(State.RUNNING if facts.claimed else State.SUBMITTED, detail=detail)
 
 
@@ -348,4 +353,5 @@ def summarize(job: int, workdir: str, facts: Facts, verdict: Verdict) -> JobRow:
         array_index=array.index if array is not None else None,
         resubmitted_from=spec.resubmitted_from,
         progress=facts.progress,
+        expected=verdict.expected,
     )

@@ -21,6 +21,7 @@ _COMMANDS = {
     "wait": "cmd_wait",
     "cancel": "cmd_orders",
     "retry": "cmd_orders",
+    "requeue": "cmd_orders",
     "resubmit": "cmd_submit",
     "hold": "cmd_orders",
     "release": "cmd_orders",

@@ -11,7 +11,7 @@ import msgspec
 
 from ..core.catalog import Detail
 from ..core.conditions import describe
-from ..core.job import JobSpec
+from ..core.job import LOCAL, JobSpec
 from ..core.units import duration, size
 from ..core.workdir import WorkDir
 from .cmd_list import elapsed
@@ -74,11 +74,14 @@ def _lines(detail: Detail) -> list[str]:
         ("stdin", spec.stdin or ""),
         (
             "back end",
-            row.backend + (f", process {row.jid}" if row.jid else "") + (f" on {row.host}" if row.host else ""),
+            row.backend
+            + (f", {'process' if row.backend == LOCAL else 'job'} {row.jid}" if row.jid else "")
+            + (f" on {row.host}" if row.host else ""),
         ),
         ("exit code", "" if row.exit_code is None else str(row.exit_code)),
         ("attempt", str(row.attempt)),
         ("created", _when(row.created)),
+        ("expected", _when(row.expected)),
         ("started", _when(row.started)),
         ("ended", _when(row.ended)),
         ("elapsed", duration(elapsed(row, time.time()))),
