@@ -47,7 +47,7 @@ class Site(msgspec.Struct, frozen=True):
 
     ``words``: what was found, for people. ``remembers``: for how many seconds after its end the status query still
     tells of a job. ``kill_wait``: seconds between TERM and KILL when the scheduler stops a job. ``capabilities``: what
-    can be asked of it besides the dialect's own.
+    can be asked of it besides the dialect's own. ``noted``: what else its dialect wants to know, in terms of its own.
     """
 
     words: str
@@ -56,6 +56,7 @@ class Site(msgspec.Struct, frozen=True):
     remembers: float = 300.0
     kill_wait: float = 30.0
     capabilities: frozenset[Capability] = frozenset()
+    noted: Mapping[str, str] = {}
 
 
 class Asked(msgspec.Struct, frozen=True):
