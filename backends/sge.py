@@ -33,7 +33,8 @@ code=$?
 printf '%s\n' "$jobs"
 case $jobs in *'<state>E'*)
   ids=$(printf '%s\n' "$jobs" | awk -F '[<>]' '
-    $2 == "JB_job_number" { id = $3 } $2 == "state" && $3 ~ /^E/ && !seen[id]++ && n++ < 50 { printf "%s%s", c, id; c = "," }')
+    $2 == "JB_job_number" { id = $3 }
+    $2 == "state" && $3 ~ /^E/ && !seen[id]++ && n++ < 50 { printf "%s%s", comma, id; comma = "," }')
   qstat -j "$ids" 2>/dev/null ;;
 esac
 """
@@ -64,8 +65,8 @@ _SENTENCE = re.compile(r"Your job(?:-array)? (\d+)(?:\.\d+-\d+(?::\d+)?)? \(")
 # The qmaster was not reached, or has as many jobs as it takes.
 _LATER = re.compile(
     r"unable to contact qmaster|unable to send message to qmaster|got send error|Connection refused|can't connect"
-    r"|jobs are allowed|too many|max_u_jobs|max_jobs|no free|try (?:it )?(?:again )?later|is not available|can't resolve"
-    r"|Resource temporarily unavailable|Too many open files",
+    r"|jobs are allowed|too many|max_u_jobs|max_jobs|no free|try (?:it )?(?:again )?later|is not available"
+    r"|can't resolve|Resource temporarily unavailable",
     re.IGNORECASE,
 )
 _DOUBT = re.compile(
@@ -74,6 +75,7 @@ _DOUBT = re.compile(
     re.IGNORECASE,
 )
 _NOISE = re.compile(r"^(?:Exiting\.|Unable to run job:\s*)|^(?:warning|qsub): |^error: commlib error: ", re.MULTILINE)
+_SUMMARY = re.compile(r"^OWNER .*\n={20,}\n", re.MULTILINE)
 # A line of an answer to an order that is about a job, and those that are no refusals: done, or nothing left to do.
 _ABOUT = re.compile(r'\b(?:job|jobs|job-array tasks?)\s+"?(\d+)(?:\.(\d+))?', re.IGNORECASE)
 _FINE = re.compile(
@@ -198,8 +200,8 @@ class Sge:
             return [Command(("qacct", *look), patience=_ACCOUNT_PATIENCE) for look in looks]
         since = min(job.sent for job in asked)
         # A day for clocks and zones that differ.
-        begin = time.strftime("%Y%m%d%H%M", time.gmtime(since - _DAY)) if since > _DAY else "197001020000"
-        line = f'exec qacct -o "$(id -un)" -j -b {begin}'
+        begin = time.strftime(" -b %Y%m%d%H%M", time.gmtime(since - _DAY)) if since > _DAY else ""
+        line = f'exec qacct -o "$(id -un)" -j{begin}'
         return [Command(("sh", "-c", line), patience=_ACCOUNT_PATIENCE)]
 
     def read_history(self, asked: Sequence[Asked], reply: Reply) -> Listing:
@@ -209,7 +211,9 @@ class Sge:
             return Listing(tuple(entries), whole and reply.code == 1)
         if "no jobs running since startup" in reply.out and "No such file" in reply.err:
             return Listing((), True)
-        whole = whole and reply.code == 0 and not reply.err.strip() and bool(reply.out.strip())
+        # A look at all jobs ends with a summary.
+        ended = bool(reply.out.strip()) if len(asked) <= _SINGLE_LOOKS else _SUMMARY.search(reply.out) is not None
+        whole = whole and ended and reply.code == 0 and not reply.err.strip()
         return Listing(tuple(entries), whole, "" if whole else _words(reply))
 
     # -- orders

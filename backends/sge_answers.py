@@ -70,10 +70,11 @@ _ERROR = re.compile(r"^error reason\s+(\d+):\s+(?:\S+ \S+ \[\S+\]: )?(?:error: )
 def listed(text: str) -> tuple[list[Entry], bool]:
     """The jobs in an answer to the status query, and whether it is whole and makes sense throughout."""
     end = _END.search(text)
-    if end is None:
+    # No answer declares anything.
+    if end is None or "<!" in text[: end.end()]:
         return [], False
     try:
-        tree = ElementTree.fromstring(_ILLEGAL.sub("\ufffd", text[: end.end()]))
+        tree = ElementTree.fromstring(_ILLEGAL.sub("\ufffd", text[: end.end()]))  # noqa: S314 nothing is declared
     except ElementTree.ParseError:
         return [], False
     notes = text[end.end() :]
@@ -234,7 +235,7 @@ def accounted(asked: Sequence[Asked], text: str) -> tuple[list[Entry], bool]:
         jid = record["jobnumber"] if task in ("undefined", "0", "") else f"{record['jobnumber']}.{task}"
         job, submitted = wanted.get(jid), _told(record["qsub_time"])
         # An hour for clocks that differ.
-        if job is not None and submitted >= job.sent - 3600.0:
+        if job is not None and submitted >= job.sent - 3600.0 and not _is_void(record):
             found[jid] = Entry(jid, _end_of(record), submitted=submitted)
     return list(found.values()), whole
 
@@ -265,6 +266,11 @@ def _told(text: str) -> float:
         return _epoch((found[6], str(_MONTHS.index(found[1]) + 1), found[2], found[3], found[4], found[5]))
     found = re.match(r"(\d\d)/(\d\d)/(\d{4}) (\d\d):(\d\d):(\d\d)", text, re.ASCII)
     return _epoch((found[3], found[1], found[2], *found.groups()[3:])) if found is not None else 0.0
+
+
+def _is_void(record: Mapping[str, str]) -> bool:
+    """Whether the record is that of a job that was forgotten by force: it reads as a good end, and tells nothing."""
+    return record["failed"].strip() == "0" and record.get("ru_minflt") == "0" and record.get("cpu") == "0.000s"
 
 
 def _end_of(record: Mapping[str, str]) -> Observation:

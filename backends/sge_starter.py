@@ -1,4 +1,4 @@
-"""What Grid Engine runs for a job: a few lines of sh that set its variables, start the job script and pass signals on."""
+"""What Grid Engine runs for a job: sh that sets its variables, starts the job script and passes signals on."""
 
 from __future__ import annotations
 
