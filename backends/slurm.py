@@ -239,8 +239,8 @@ class Slurm:
         return [*orders, *_orders(jids, "scancel")]
 
     def order(self, verb: Verb, jids: Sequence[str]) -> Sequence[Order]:
-        """Hold, release or requeue."""
-        return _orders(jids, "scontrol", verb)
+        """Hold, release or requeue. A plain hold by an administrator is one that the job's owner cannot lift."""
+        return _orders(jids, "scontrol", "uhold" if verb == "hold" else verb)
 
     def signal(self, jids: Sequence[str], name: str) -> Sequence[Order]:
         """Signal the job scripts, which pass it on."""

@@ -14,11 +14,11 @@ from .conditions import JobEnd, evaluate
 from .filters import Selection, parse_filter
 from .identity import is_alive, this_boot, this_host
 from .index import Indexed, IndexReader, IndexUnusableError
-from .job import ENDED, IN_FLIGHT, JobRow, Reason, State
+from .job import ENDED, IN_FLIGHT, LOCAL, JobRow, Reason, State
 from .journal import Change, JournalReader
 from .lease import Lease, is_held, read_lease
 from .settings import SettingsError, default_retries, read_settings
-from .verdict import Facts, Observation, Verdict, judge, summarize, will_retry
+from .verdict import Facts, Observation, Verdict, judge, last_seen, summarize, will_retry
 from .workdir import INDEX, JOURNAL, WorkDir
 
 # Seconds between two looks at the jobs that have not ended, while no engine drives.
@@ -140,7 +140,9 @@ class Catalog:
 
     def _row(self, job: int, facts: Facts, driven: bool) -> JobRow:
         verdict = judge(facts)
-        if verdict.state in IN_FLIGHT and not driven:
+        if verdict.state in IN_FLIGHT and facts.spec is not None and facts.spec.backend != LOCAL:
+            verdict = judge(facts, last_seen(self._published(job), facts))
+        elif verdict.state in IN_FLIGHT and not driven:
             verdict = judge(facts, _look(facts))
         if verdict.state is State.FAILED and will_retry(facts, verdict, self._default_retries(facts)):
             verdict = Verdict(State.QUEUED, detail=f"attempt {facts.attempt + 1} follows")
@@ -151,6 +153,14 @@ class Catalog:
                 State.CREATED if waits else State.QUEUED, detail=f"waits for {outlook.why}" if waits else ""
             )
         return summarize(job, self.workdir.path, facts, verdict)
+
+    def _published(self, job: int) -> JobRow | None:
+        """The row that an engine made of a job last."""
+        try:
+            with IndexReader(self.workdir.file(INDEX)) as index:
+                return next((item.row for item in index.some({job})), None)
+        except IndexUnusableError:
+            return None
 
     def _default_retries(self, facts: Facts) -> int:
         if facts.settled or facts.spec is None or facts.spec.retry.limit is not None:

@@ -6,9 +6,9 @@ import contextlib
 import logging
 import os
 import random
+import re
 import time
 from collections.abc import Callable, Iterable
-from typing import Literal
 
 import anyio
 import msgspec
@@ -22,7 +22,7 @@ from .laneorders import Orders
 from .pollplan import PollPlan
 from .roster import Roster
 from .sightings import Sighting
-from .verdict import Facts, Observation, Verdict
+from .verdict import Facts, Observation, Verdict, last_seen
 from .workdir import WorkDir
 
 _log = logging.getLogger("jobtui.engine")
@@ -42,13 +42,6 @@ _LOOK_SHARE = 0.01
 _GATHER = 0.05
 _TROUBLE_FIRST, _TROUBLE_MOST = 2.0, 60.0
 SEEN = "seen."
-
-_PRESENCE: dict[State, Literal["pending", "held", "running", "suspended"]] = {
-    State.SUBMITTED: "pending",
-    State.HELD: "held",
-    State.RUNNING: "running",
-    State.SUSPENDED: "suspended",
-}
 
 Answered = Callable[[Request, Answer], None]
 Ring = Callable[[], None]
@@ -180,7 +173,7 @@ class Lane:
         conclusion = known.sighting.conclude(facts, time.monotonic(), self._rc_grace, can_account)
         observation = conclusion.observation
         if observation is None and not known.polled:
-            observation = self._as_published(job, facts)
+            observation = last_seen(self._roster.publisher.row(job), facts)
         verdict = self._roster.conclude(job, facts, self._with_notes(known, facts, observation))
         tracked = self._roster.tracked.get(job)
         if tracked is None or tracked.attempt != facts.attempt or not tracked.sent:
@@ -222,13 +215,6 @@ class Lane:
         metadir.record_answer(path, Accepted(facts.attempt, jid, self.name, time.time()))
         self._known.pop(job, None)
         self._mark(job)
-
-    def _as_published(self, job: int, facts: Facts) -> Observation | None:
-        """Before the first answer, what was published last is the best that is known."""
-        row = self._roster.publisher.row(job)
-        if row is None or row.attempt != facts.attempt or row.state not in _PRESENCE or facts.end is not None:
-            return None
-        return Observation(_PRESENCE[row.state], detail=row.detail, expected=row.expected or 0.0)
 
     def _with_notes(self, known: _Known, facts: Facts, seen: Observation | None) -> Observation | None:
         """Say what stands in the way of a submission or an order."""
@@ -315,7 +301,7 @@ class Lane:
             self._plan.failed(now, random.random())
         self._ring()
         await self._search([(job, known) for job, known in asked.items() if self._known.get(job) is known])
-        self._end_strays(snapshot)
+        self._end_strays(snapshot, [known.handle for job, known in asked.items() if self._known.get(job) is known])
         await self._keep_for_clients(snapshot)
 
     def _look_for(self, job: int, known: _Known, snapshot: Snapshot) -> None:
@@ -363,17 +349,21 @@ class Lane:
         del self._known[job]
         self._mark(job)
 
-    def _end_strays(self, snapshot: Snapshot) -> None:
-        """Cancel waiting copies of our jobs: of a submission that was sent again, or of an attempt that is over."""
-        tags = {known.handle.tag: known.handle for known in self._known.values()}
+    def _end_strays(self, snapshot: Snapshot, asked: list[Handle]) -> None:
+        """Cancel waiting copies of our jobs: of a submission that was sent again, or of an attempt that is over.
+
+        Only jobs whose id was known when the question was put have copies.
+        """
+        tags = {handle.tag: handle for handle in asked if handle.jid}
         for other in snapshot.others:
             tag, _, attempt = other.mark.rpartition(".")
             handle = tags.get(tag)
-            if handle is None or other.jid in self._strays or other.seen.presence not in ("pending", "held"):
+            waits = other.seen.presence in ("pending", "held")
+            if handle is None or not waits or other.jid in self._strays or not attempt.isdigit():
                 continue
-            if attempt.isdigit() and (int(attempt) < handle.attempt or handle.jid):
+            if int(attempt) <= handle.attempt and not _is_part(other.jid, handle.jid or ""):
                 self._strays.add(other.jid)
-                _log.warning("job %d: %s is a second copy of it and is cancelled", handle.job, other.jid)
+                _log.warning("job %d: %s is a second copy of %s and is cancelled", handle.job, other.jid, handle.jid)
                 self._orders.cancel(msgspec.structs.replace(handle, job=-len(self._strays), jid=other.jid), 0.0)
 
     async def _keep_for_clients(self, snapshot: Snapshot) -> None:
@@ -443,3 +433,12 @@ class _Known:
 def _is_another(accepted: str, begun: str) -> bool:
     """Whether the script that began belongs to another submission than the one that was accepted."""
     return bool(begun) and begun != accepted.partition(";")[0]
+
+
+_LEADING_NUMBER = re.compile(r"\d+")
+
+
+def _is_part(other: str, jid: str) -> bool:
+    """Whether both ids begin with the same number: the parts of one submission, such as tasks or components."""
+    one, two = _LEADING_NUMBER.match(other), _LEADING_NUMBER.match(jid)
+    return one is not None and two is not None and one[0] == two[0]

@@ -13,6 +13,8 @@ ABSENT_FOR = 120.0
 SETTLE = 60.0
 # Seconds between two looks into an accounting that did not answer.
 ACCOUNT_AGAIN = 60.0
+# How often the accounting may say that a job lives which is missing all the time: accounts of lost jobs stay open.
+ACCOUNTED_ALIVE = 3
 
 
 class Conclusion(msgspec.Struct, frozen=True):
@@ -32,9 +34,20 @@ class Sighting:
     """What one attempt of a job was seen as. Times are seconds of any steady clock."""
 
     __slots__ = (
-        "_absences", "_absent_last", "_absent_since", "_account_due", "_asked", "_begun", "_ended", "_gone", "_gones",
-        "_last", "_record", "attempt",
-    )  # fmt: skip
+        "_absences",
+        "_absent_last",
+        "_absent_since",
+        "_account_due",
+        "_alive_on_paper",
+        "_asked",
+        "_begun",
+        "_ended",
+        "_gone",
+        "_gones",
+        "_last",
+        "_record",
+        "attempt",
+    )
 
     def __init__(self, attempt: int) -> None:
         """Start with nothing seen."""
@@ -50,6 +63,7 @@ class Sighting:
         self._ended: float | None = None
         self._record: Observation | None = None
         self._account_due = 0.0
+        self._alive_on_paper = 0
 
     def answered(self, seen: Observation | None, complete: bool, asked: float) -> bool:
         """Take what an answer says of the job, None if it is not in it. ``asked``: when the question was put.
@@ -63,7 +77,7 @@ class Sighting:
                 self._absent_last = asked
                 self._absences += 1
             return complete
-        self._absences, self._absent_since = 0, None
+        self._absences, self._absent_since, self._alive_on_paper = 0, None, 0
         news = seen != self._last or seen.presence == "gone"
         self._last, self._asked = seen, asked
         if seen.presence != "gone":
@@ -80,6 +94,9 @@ class Sighting:
             # It lives, says the accounting; so it has to be missing for as long again.
             self._absences, self._absent_since = 0, None
             self._account_due = now + ACCOUNT_AGAIN
+            self._alive_on_paper += 1
+            if self._alive_on_paper >= ACCOUNTED_ALIVE:
+                self._account_due = float("inf")
         elif seen is not None:
             self._record = seen
         else:

@@ -94,6 +94,24 @@ def judge(facts: Facts, observation: Observation | None = None) -> Verdict:
     return verdict
 
 
+_PUBLISHED: dict[State, Literal["pending", "held", "running", "suspended"]] = {
+    State.SUBMITTED: "pending",
+    State.HELD: "held",
+    State.RUNNING: "running",
+    State.SUSPENDED: "suspended",
+}
+
+
+def last_seen(row: JobRow | None, facts: Facts) -> Observation | None:
+    """What an engine published of a job in a scheduler's hands: the best that is known before the next answer."""
+    if row is None or row.attempt != facts.attempt or row.state not in _PUBLISHED or facts.end is not None:
+        return None
+    if facts.claimed and row.state in (State.SUBMITTED, State.HELD):
+        # It has begun since.
+        return None
+    return Observation(_PUBLISHED[row.state], detail=row.detail, expected=row.expected or 0.0)
+
+
 def retry_asked(facts: Facts) -> bool:
     """Whether a person wants the job to run again after its present attempt."""
     return facts.spec is not None and facts.intent.retry is not None and facts.intent.retry.attempt == facts.attempt

@@ -262,7 +262,7 @@ def test_orders_never_go_out_without_an_id_and_name_the_cluster() -> None:
     orders = [*SLURM.cancel(["1", "2;far"], force=True), *SLURM.order("hold", ["1", "3"]), *SLURM.signal(["4"], "USR1")]
     assert [" ".join(order.command.argv) for order in orders] == [
         "scancel --full --signal=KILL 1", "scancel -M far --full --signal=KILL 2", "scancel 1", "scancel -M far 2",
-        "scontrol hold 1,3", "scancel --batch --signal=USR1 4",
+        "scontrol uhold 1,3", "scancel --batch --signal=USR1 4",
     ]  # fmt: skip
     assert [len(order.jids) for order in SLURM.cancel([str(n) for n in range(250)], force=False)] == [100, 100, 50]
 

@@ -8,8 +8,8 @@
 #   slurm.sh status   daemons and nodes; exit status 0 only when all are up
 #   slurm.sh env      shell lines to eval: eval "$(slurm.sh env)"
 #   slurm.sh wipe     "down", then remove all state
-#   slurm.sh controller stop|cont|kill|start
-#                     SIGSTOP and SIGCONT, KILL, and start the controller again
+#   slurm.sh controller stop|cont|down|start
+#                     SIGSTOP and SIGCONT, end, and start the controller again
 #
 # Settings (environment):
 #   JOBTUI_CLUSTERS_DIR       where state lives [${TMPDIR:-/tmp}/jobtui-clusters]
@@ -370,12 +370,12 @@ controller() {
     case $1 in
         stop) kill -STOP "$pid" ;;
         cont) kill -CONT "$pid" ;;
-        kill) kill -KILL "$pid"; for ((i = 0; i < 100; i++)); do pid_of slurmctld >/dev/null || break; sleep 0.05; done ;;
+        down) stop slurmctld 20 ;;
         start)
             export SLURM_CONF=$CONF
             launch slurmctld slurmctld /usr/sbin/slurmctld -D
             wait_for 30 "slurmctld" scontrol ping ;;
-        *) die "controller stop|cont|kill|start" ;;
+        *) die "controller stop|cont|down|start" ;;
     esac
 }
 
