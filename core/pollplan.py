@@ -35,7 +35,8 @@ class PollPlan:
         """Plan on after an answer. ``running``: a job runs; ``longest``: the longest pause allowed."""
         self._spend(now)
         self.failures = 0
-        self.due = now + min(self._interval, longest)
+        pause = self._interval if self._tokens >= 1.0 else max(self._interval, STEADY)
+        self.due = now + min(pause, longest)
         self._interval = min(self._interval * 2, WHILE_RUNNING if running else WHILE_WAITING)
 
     def failed(self, now: float, chance: float) -> None:
