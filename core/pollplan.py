@@ -43,7 +43,7 @@ class PollPlan:
         """Plan on after no answer, or half a one. ``chance``: random, 0 to 1."""
         self._spend(now)
         self.failures += 1
-        pause = min(LONGEST_TROUBLE, STEADY / 2 * 2.0 ** min(self.failures, 10))
+        pause = min(LONGEST_TROUBLE, STEADY / 2 * 2.0 ** min(self.failures - 1, 10))
         self.due = now + pause * (0.75 + chance / 2)
         self._interval = SOON
 
