@@ -128,14 +128,15 @@ class Sighting:
             return Conclusion(None)
         if self._ended is None:
             self._ended = now
-        if self._gone is not None and self._last is not None:
-            return Conclusion(self._record or self._last)
         if self._record is not None:
             return Conclusion(self._record)
+        if self._gone is not None and self._last is not None and self._last.outcome is not None:
+            return Conclusion(self._last)
         waited = now - self._ended
         if waited >= SETTLE:
             return Conclusion(Observation("gone"))
-        missing = self._absences > 0 and self._absent_last > self._ended
+        # Some schedulers say that a job has ended, and only their accounting says how.
+        missing = self._gone is not None or (self._absences > 0 and self._absent_last > self._ended)
         if missing and (not can_account or self._account_due == float("inf")):
             return Conclusion(Observation("gone"))
         account = missing and now >= self._account_due
@@ -153,7 +154,7 @@ class Sighting:
             return Conclusion(ending, soon=self._gones < 2, again=max(0.05, rc_grace - waited))
         if self._record is not None:
             return Conclusion(self._record)
-        unclear = last.outcome == "failed" and last.reason is None and last.exit_code is None
+        unclear = last.outcome in (None, "failed") and last.reason is None and last.exit_code is None
         if unclear and can_account and self._account_due != float("inf") and waited < SETTLE + rc_grace:
             return Conclusion(ending, account=now >= self._account_due, again=5.0)
         return Conclusion(last)
