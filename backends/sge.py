@@ -27,8 +27,9 @@ _PROBE = """qstat -help
 qconf -sconf && qconf -ssconf && qconf -sc && qconf -sq '*' || exit
 for pe in $(qconf -spl 2>/dev/null); do qconf -sp "$pe"; done"""
 
-# One answer about all jobs of this person; why some are in error, and why some wait, only where there are such.
-_STATUS = r"""jobs=$(qstat -xml -r -u '$user' -s prs)
+# One answer about all jobs of this person, those that ended last among them where the site keeps them; why some are in
+# error, and why some wait, only where there are such.
+_STATUS = r"""jobs=$(qstat -xml -r -u '$user' -s prsz)
 code=$?
 printf '%s\n' "$jobs"
 case $jobs in *'<state>E'*)
@@ -184,7 +185,7 @@ class Sge:
         return Command(("sh", "-c", f"{_STATUS}{reasons}exit $code"), patience=_PATIENCE)
 
     def read_status(self, reply: Reply) -> Listing:
-        """Read qstat's answer; it tells of no job that has ended."""
+        """Read qstat's answer; it may tell that a job has ended, but not how."""
         entries, whole = listed(reply.out)
         whole = whole and reply.code == 0 and not reply.err.strip()
         trouble = "" if whole else _words(reply) if reply.err.strip() else "an answer of qstat that cannot be read"

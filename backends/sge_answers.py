@@ -84,7 +84,8 @@ def listed(text: str) -> tuple[list[Entry], bool]:
         record, closed, rest = block.partition("</job_list>")
         jid, state = _field(record, "<JB_job_number>"), _field(record, "<state>")
         tasks = _tasks(_field(record, "<tasks>"))
-        if not closed or not _is_number(jid) or not state or tasks is None:
+        ended = block.startswith('state="zombie"')
+        if not closed or not _is_number(jid) or not state or tasks is None or ended != (state == "z"):
             whole = False
             continue
         if rest.strip():
@@ -155,8 +156,11 @@ def state_of(
 ) -> Observation:
     """What Grid Engine's letters for a state mean. Unknown ones are no state at all: the job is there, no more.
 
+    One of a job that has ended does not say how.
     ``error``: why it is in error; ``before``: the jobs that it waits for; ``reason``: why the scheduler lets it wait.
     """
+    if letters == "z":
+        return Observation("gone", detail="it has ended, says Grid Engine, and not how")
     known = set(letters) <= set("dEhqwrRtsSTNP")
     if not known or "d" in letters:
         words = "being deleted in Grid Engine" if known else f"Grid Engine says {clipped(letters, 40)}"

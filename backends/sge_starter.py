@@ -24,7 +24,7 @@ jt_j= jt_told=
 (
   trap - TERM INT HUP XCPU
   {ignored}
-  exec env {env} {script}
+  exec env {env} /bin/sh {script}
 ) </dev/null &
 jt_j=$!
 [ -z "$jt_told" ] || jt_stop

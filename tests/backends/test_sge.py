@@ -63,6 +63,8 @@ def test_every_recorded_job_is_read_with_its_state() -> None:
             'Grid Engine could not start it: can\'t open output file "/nonexistent/dir/x": No such file or directory; '
             "release it to try again",
         ),
+        "over": ("gone", "it has ended, says Grid Engine, and not how"),
+        "gone": ("gone", "it has ended, says Grid Engine, and not how"),
     }
     assert got["eqw"].reason == Reason.LAUNCH
     assert got["run"].host and got["run"].started > 1.7e9 and got["held"].started == 0
@@ -99,7 +101,12 @@ def test_other_recorded_listings_are_read(name: str) -> None:
         assert found[OLD_IDS["exit99"]].seen.detail == "put back into the queue by Grid Engine"
         assert {f"{OLD_IDS['arr']}.{task}" for task in (1, 3, 4, 5, 6, 7, 8)} <= set(found)
         assert {f"{OLD_IDS['arrheld']}.{task}" for task in range(1, 20, 2)} <= set(found)
-    assert all(entry.seen.presence != "gone" for entry in found.values())
+    ended = {entry.jid for entry in found.values() if entry.seen.presence == "gone"}
+    if name == "qstat-xml-everything":
+        assert {OLD_IDS[job] for job in ("ok", "fails", "deleted", "deletedpending")} <= ended
+        assert all(found[jid].seen.outcome is None and found[jid].seen.exit_code is None for jid in ended)
+    else:
+        assert not ended
 
 
 # Every state of sge_status(5).
@@ -110,7 +117,8 @@ def test_other_recorded_listings_are_read(name: str) -> None:
         ("held", "hqw hRwq Eqw Ehqw EhRqw"),
         ("running", "r hr t Rr Rt"),
         ("suspended", "s ts S tS T tT Rs Rts RS RtS RT RtT"),
-        ("ending", "dr dt dRr dRt ds dS dT dRs dRS dRT z"),
+        ("ending", "dr dt dRr dRt ds dS dT dRs dRS dRT"),
+        ("gone", "z"),
         ("ending", "Q x ? running"),
     ],
 )
@@ -145,7 +153,7 @@ def test_a_warning_or_an_exit_code_makes_an_answer_incomplete_but_its_jobs_count
 
 def test_an_array_of_absurd_size_is_not_expanded() -> None:
     listing = SGE.read_status(Reply(0, STATUS.replace("<tasks>3-6:1<", "<tasks>1-99999999999:1<"), ""))
-    assert not listing.complete and len(listing.entries) < 50
+    assert not listing.complete and len(listing.entries) == len(entries()) - 4
 
 
 # -- submitting
@@ -462,6 +470,7 @@ def look(text: str) -> Snapshot:
 
 
 TRUTH = look(OURS)
+ACTIVE = {job for job, one in TRUTH.seen.items() if one.presence != "gone"}
 
 
 def gone(snapshot: Snapshot) -> set[int]:
@@ -469,13 +478,13 @@ def gone(snapshot: Snapshot) -> set[int]:
 
 
 def test_the_undamaged_answer_is_the_truth() -> None:
-    assert TRUTH.complete and not gone(TRUTH) and len(TRUTH.seen) > 10
+    assert TRUTH.complete and len(TRUTH.seen) == len(HANDLES) and len(ACTIVE) > 10 and gone(TRUTH)
 
 
 @given(st.integers(0, OURS.rindex("</job_info>") + 10))
 def test_a_torn_answer_is_never_whole_and_ends_no_job(at: int) -> None:
     snapshot = look(OURS[:at])
-    assert not snapshot.complete and not gone(snapshot)
+    assert not snapshot.complete and not gone(snapshot) & ACTIVE
 
 
 @given(st.permutations(RECORDS))
@@ -487,12 +496,12 @@ def test_the_order_of_records_does_not_matter(records: list[str]) -> None:
 
 @given(st.integers(0, len(OURS)), st.text(max_size=60))
 def test_noise_in_an_answer_does_not_end_a_job(at: int, noise: str) -> None:
-    assert not gone(look(OURS[:at] + noise + OURS[at:]))
+    assert not gone(look(OURS[:at] + noise + OURS[at:])) & ACTIVE
 
 
 @given(st.integers(0, len(OURS)), st.integers(1, 400))
 def test_a_hole_in_an_answer_does_not_end_a_job(at: int, length: int) -> None:
-    assert not gone(look(OURS[:at] + OURS[at + length :]))
+    assert not gone(look(OURS[:at] + OURS[at + length :])) & ACTIVE
 
 
 EVERYBODY = [Asked(jid, "") for jid in [*IDS.values(), *(f"{IDS['arr']}.{task}" for task in range(1, 7))]]
@@ -517,8 +526,14 @@ def test_no_answer_whatever_makes_the_dialect_fail(code: int, out: str, err: str
 
 
 @given(st.text(alphabet="dEhqwrRtsSTNPzQ! \n", max_size=8))
-def test_no_state_whatever_is_an_end(letters: str) -> None:
-    assert state_of(letters).presence != "gone"
+def test_no_state_but_one_is_an_end(letters: str) -> None:
+    assert (state_of(letters).presence == "gone") == (letters == "z")
+
+
+def test_a_job_is_over_only_among_those_that_are() -> None:
+    swapped = STATUS.replace("<state>r</state>", "<state>z</state>")
+    listing = SGE.read_status(Reply(0, swapped, ""))
+    assert not listing.complete and IDS["run"] not in {entry.jid for entry in listing.entries}
 
 
 def test_the_starter_holds_whatever_the_environment_holds() -> None:
@@ -526,4 +541,4 @@ def test_the_starter_holds_whatever_the_environment_holds() -> None:
     env = {"A": "x\ny 'z' $HOME `id` \udcff", "BASH_FUNC_f%%": "() { :; }", "TMPDIR": "/t", "SGE_ROOT": "/r"}
     text = SGE.submit(type(odd)(1, 1, odd.tag, odd.script, odd.metadir, odd.spec, env), site()).stdin
     line = text.decode("utf-8", "surrogateescape").partition("exec env ")[2].partition("\n) </dev/null")[0]
-    assert shlex.split(line) == [f"A={env['A']}", "BASH_FUNC_f%%=() { :; }", odd.script]
+    assert shlex.split(line) == [f"A={env['A']}", "BASH_FUNC_f%%=() { :; }", "/bin/sh", odd.script]
