@@ -115,8 +115,11 @@ class Sge:
     def read_probe(self, reply: Reply) -> Site | str:
         """Take the version, how long a job is warned before it is killed, and what cores and devices are called."""
         version = _VERSION.search(reply.out)
+        if version is None and re.search(r"\bqstat: (?:command )?not found", reply.err):
+            return "there is no command qstat on the PATH"
         if version is None:
-            return reply.words() if reply.err.strip() else "the qstat on the PATH is not Grid Engine's"
+            ours = re.search(r"SGE_|qmaster|commlib", reply.err) is not None
+            return _words(reply) if ours else "the qstat on the PATH is not Grid Engine's"
         found = dict(re.findall(r"^(\w+)[ \t]+(.*?)[ \t]*$", re.sub(r"\\\n\s*", "", reply.out), re.MULTILINE))
         if "execd_params" not in found or "qname" not in found:
             return _words(reply)

@@ -291,9 +291,10 @@ def test_what_is_not_there_or_not_grid_engine_is_told() -> None:
     assert isinstance(down, str) and "Connection refused" in down
     assert SGE.read_probe(recorded("sge", "no-root")) == 'SGE_ROOT directory "/nonexistent" doesn\'t exist'
     pbs = "usage: \nqstat [-f] [-J] [-p] [-t] [-x] [-E] [-F format] [-D delim] [ job_identifier... | destination... ]\n"
-    for reply in (Reply(2, "", pbs), Reply(0, pbs, "")):
-        assert isinstance(SGE.read_probe(reply), str)
-    assert SGE.read_probe(Reply(0, pbs, "")) == "the qstat on the PATH is not Grid Engine's"
+    for reply in (Reply(2, "", pbs), Reply(0, pbs, ""), Reply(0, "", "")):
+        assert SGE.read_probe(reply) == "the qstat on the PATH is not Grid Engine's"
+    nothing = Reply(127, "", "sh: 1: qstat: not found\nsh: 2: qconf: not found\n")
+    assert SGE.read_probe(nothing) == "there is no command qstat on the PATH"
 
 
 def test_the_environment_keeps_the_cluster_and_drops_what_changes_answers() -> None:

@@ -211,26 +211,26 @@ up() {
     within 60 ready || die "no job could run; see $home/execd.log and $home/spool"
 }
 
-down() {
+clear() {
     if alive qmaster >/dev/null; then
         kill -CONT "$(alive qmaster)"
         timeout 30 "$bin/qdel" -u '*' >/dev/null 2>&1
         within 8 idle || { timeout 30 "$bin/qdel" -f -u '*' >/dev/null 2>&1; within 8 idle; }
     fi
     stop execd
-    stop qmaster
 }
 idle() { [ -z "$(timeout 5 "$bin/qstat" -u '*')" ]; }
 
 case "${1:-} ${2:-}" in
     "up ") up ;;
-    "down ") down ;;
+    "down ") clear; stop qmaster ;;
     "env ") for name in SGE_ROOT SGE_CELL SGE_CLUSTER_NAME SGE_QMASTER_PORT SGE_EXECD_PORT; do
         echo "export $name=${!name}"
     done ;;
     "pids ") for name in qmaster execd; do alive $name >/dev/null && echo "$name $(alive $name)"; done ;;
     "start qmaster" | "start execd") start "$2" ;;
     "stop qmaster" | "stop execd") stop "$2" ;;
-    "wipe ") down; rm -rf "$home" ;;
+    # A qmaster takes its time to put everything in order, which is not needed here.
+    "wipe ") clear; pid=$(alive qmaster) && kill -KILL "$pid"; rm -rf "$home" ;;
     *) sed -n '2,/^set -u/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
 esac
