@@ -1,0 +1,203 @@
+"""Whole lives of jobs under a scripted stand-in for PBS: with the engine, with trouble, and with plain qsub beside."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+import pytest
+from backend_kit import handle, request
+
+from jobtui.backends.pbs import PbsBackend
+from jobtui.core import BlockingJobManager, JobRow, JobSpec, Resources, WorkDir
+from jobtui.core.backend import Rejected, Surroundings, Took
+
+Until = Callable[..., Any]
+Script = Callable[..., None]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put the stand-in on the PATH; its folder."""
+    folder, home = tmp_path / "bin", tmp_path / "fake"
+    folder.mkdir()
+    (home / "modes").mkdir(parents=True)
+    for name in ("qsub", "qstat", "qselect", "qdel", "qhold", "qrls", "qsig"):
+        program = Path(__file__).with_name("fake_pbs.py")
+        (folder / name).write_text(f'#!/bin/sh\nexec {sys.executable} -IS {program} {home} {name} "$@"\n')
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return home
+
+
+@pytest.fixture
+def modes(home: Path) -> Script:
+    def set_modes(**words: str) -> None:
+        for command, text in words.items():
+            (home / "modes" / command).write_text(text)
+
+    return set_modes
+
+
+@pytest.fixture
+def manager(home: Path, workdir: WorkDir) -> BlockingJobManager:
+    return BlockingJobManager(workdir)
+
+
+def sh(line: str, **more: Any) -> JobSpec:
+    return JobSpec(shell=line, backend="pbs", **more)
+
+
+def ask(*argv: str) -> str:
+    return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout
+
+
+def sent(home: Path) -> int:
+    return len(list(home.glob("job.*.json")))
+
+
+def test_jobs_wait_run_and_end(manager: BlockingJobManager, home: Path, until: Until, tmp_path: Path) -> None:
+    (home / "busy").touch()
+    ids = manager.submit(
+        sh('echo "$JOBTUI_JOB_INDEX $MINE"; echo err >&2', env={"MINE": "a 'b\nc"}),
+        sh("exit 3"),
+        sh("while :; do sleep 0.1; done"),
+        sh("true"),
+        sh("while :; do sleep 0.1; done", resources=Resources(time=1)),
+        sh("true", resources=Resources(queue="nosuch")),
+    )
+
+    def rows() -> dict[int, JobRow]:
+        return {row.id: row for row in manager.jobs()}
+
+    until(lambda: all("Not enough free nodes" in rows()[job].detail for job in ids[:5]))
+    assert {str(rows()[job].state) for job in ids[:5]} == {"submitted"}
+    assert (rows()[ids[5]].state, rows()[ids[5]].reason) == ("failed", "launch")
+    assert "Unknown queue" in rows()[ids[5]].detail
+    manager.hold([ids[0]])
+    until(lambda: rows()[ids[0]].state == "held")
+    manager.cancel([ids[3]])
+    until(lambda: rows()[ids[3]].state == "cancelled")
+    (home / "busy").unlink()
+    # The stand-in starts jobs when it is called.
+    ask("qselect", "-u", "me")
+    until(lambda: rows()[ids[2]].state == "running")
+    assert rows()[ids[2]].jid and rows()[ids[2]].jid.endswith(".vm")  # type: ignore[union-attr]
+    manager.cancel([ids[2]])
+    manager.release([ids[0]])
+    ends = {row.id: (str(row.state), row.reason, row.exit_code) for row in manager.wait(ids, timeout=60)}
+    assert [ends[job] for job in ids[:3]] == [
+        ("finished", None, 0), ("failed", "exit-code", 3), ("cancelled", "person", 143),
+    ]  # fmt: skip
+    assert ends[ids[4]][:2] == ("failed", "timeout")
+    assert Path(manager.workdir.metadir(ids[0]), "job.stdout").read_text() == f"{ids[0]} a 'b\nc\n"
+    assert not Path(manager.workdir.metadir(ids[3]), "job.begin").exists() and sent(home) == 5
+
+
+def test_no_job_is_lost_or_run_twice_however_pbs_flaps(
+    manager: BlockingJobManager, modes: Script, home: Path, tmp_path: Path
+) -> None:
+    modes(
+        qsub="good lie good silent good",
+        qstat="good good partial good good garbage",
+        qselect="good good good good fail",
+    )
+    log = tmp_path / "log"
+    line = f"echo $JOBTUI_JOB_INDEX >> {log}; sleep 0.3; exit $((JOBTUI_JOB_INDEX % 3))"
+    ids = manager.submit(*[sh(line) for _ in range(6)])
+    rows = manager.wait(ids, timeout=90)
+    assert [row.exit_code for row in rows] == [job % 3 for job in ids]
+    assert {str(row.state) for row in rows} == {"finished", "failed"}
+    assert sorted(map(int, log.read_text().split())) == ids and sent(home) == 6
+
+
+def test_a_server_that_takes_nothing_is_waited_for(
+    manager: BlockingJobManager, modes: Script, home: Path, until: Until
+) -> None:
+    modes(qsub="refuse")
+    ids = manager.submit(sh("true"), sh("true"))
+    until(lambda: all("cannot connect to server" in row.detail for row in manager.jobs()))
+    assert {str(row.state) for row in manager.jobs()} == {"queued"} and sent(home) == 0
+    modes(qsub="good")
+    assert {str(row.state) for row in manager.wait(ids, timeout=60)} == {"finished"}
+
+
+# -- the back end by itself
+
+
+def surroundings() -> PbsBackend:
+    return PbsBackend(Surroundings(dict(os.environ)))
+
+
+def test_jobs_of_the_persons_own_are_seen_and_ordered(home: Path, tmp_path: Path) -> None:
+    async def act() -> None:
+        (home / "busy").touch()
+        backend = surroundings()
+        probe = await backend.probe()
+        assert probe.usable and "with job history" in probe.words
+        attempts = [request(1), request(2, resources=Resources(queue="nosuch"))]
+        here = dict(os.environ)
+        answers = await backend.submit([msgspec.structs.replace(attempt, env=here) for attempt in attempts])
+        assert answers == [Took("1.vm"), Rejected("Unknown queue")]
+        ask("qsub", "-N", "mine", "-v", "X=1")
+        ours = handle(1, "1.vm")
+        snapshot = await backend.poll([ours])
+        assert snapshot.complete and snapshot.seen[1].presence == "pending"
+        assert [(one.jid, one.name, one.seen.presence) for one in snapshot.others] == [("2.vm", "mine", "pending")]
+        # Found by its mark alone, as after a submission that nobody answered.
+        assert (await backend.find([handle(1, None)])).jids == {1: "1.vm"}
+        assert (await backend.find([handle(3, None)])).complete
+        foreign = handle(-1, "2.vm")
+        assert await backend.order("hold", [ours, foreign]) == {}
+        assert {one.seen.presence for one in (await backend.poll([])).others} == {"held"}
+        assert await backend.cancel([ours, foreign, handle(9, "99.vm")], 10.0) == {}
+        snapshot = await backend.poll([ours, handle(9, "99.vm")])
+        assert snapshot.complete and set(snapshot.seen) == {1}
+        assert (snapshot.seen[1].presence, snapshot.seen[1].outcome) == ("gone", "cancelled")
+        assert (await backend.find([handle(1, None)])).jids == {1: "1.vm"}
+
+    anyio.run(act)
+
+
+def test_a_denied_order_is_told_in_pbs_own_words(home: Path) -> None:
+    async def act() -> None:
+        backend = surroundings()
+        (home / "busy").touch()
+        ask("qsub", "-N", "mine", "-v", "X=1")
+        assert await backend.order("suspend", [handle(1, "1.vm")]) == {1: "Unauthorized Request 1.vm"}
+
+    anyio.run(act)
+
+
+def test_a_hung_server_is_given_up_on_and_nothing_is_left_of_the_question(
+    home: Path, modes: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobtui.backends.pbs._PATIENCE", 1.0)
+
+    async def act() -> None:
+        backend = surroundings()
+        assert (await backend.probe()).usable
+        modes(qstat="hang")
+        ask("qsub", "-N", "mine", "-v", "X=1")
+        snapshot = await backend.poll([handle(1, "1.vm")])
+        assert not snapshot.complete and not snapshot.seen and "no answer in 1 s" in snapshot.trouble
+
+    anyio.run(act)
+    assert not [words for words in commands() if str(home).encode() in words and b"qstat" in words]
+
+
+def commands() -> list[list[bytes]]:
+    """The command lines of all processes."""
+    found: list[list[bytes]] = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            found.append(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"))
+        except OSError:
+            continue
+    return found
