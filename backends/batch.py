@@ -21,12 +21,12 @@ from ..core.backend import (
     Request,
     Snapshot,
     Surroundings,
+    Took,
     Uncertain,
     Verb,
-    mark,
 )
 from ..core.verdict import Observation
-from .dialect import Asked, Command, Dialect, Entry, Listing, Order, Reply, Site
+from .dialect import Arrays, Asked, Command, Dialect, Entry, Listing, Order, Reply, Site
 from .transport import Here, Transport, TransportError
 
 # Submissions under way at a time: schedulers answer one after the other anyway.
@@ -55,6 +55,11 @@ class BatchBackend:
         """What can be asked besides the common calls; known in full once the scheduler has answered."""
         found = self._site.capabilities if self._site is not None else frozenset[Capability]()
         return self.dialect.capabilities | found
+
+    @property
+    def array_limit(self) -> int:
+        """How many attempts may be sent as one array."""
+        return self._site.array_limit if self._site is not None and isinstance(self.dialect, Arrays) else 0
 
     @property
     def longest_pause(self) -> float:
@@ -95,21 +100,27 @@ class BatchBackend:
         answers: dict[int, Answer] = {}
         trouble: list[str] = []
 
-        async def send(position: int, request: Request) -> None:
+        async def send(some: list[Request]) -> None:
             async with self._gate:
-                if trouble:
-                    answers[position] = Rejected(trouble[0], retryable=True)
-                    return
-                answer = answers[position] = await self._submit(request)
-                if isinstance(answer, Uncertain) or (isinstance(answer, Rejected) and answer.retryable):
-                    trouble.append(answer.text)
+                answer = Rejected(trouble[0], retryable=True) if trouble else await self._submit(some)
+            if isinstance(answer, Uncertain) or (isinstance(answer, Rejected) and answer.retryable):
+                trouble.append(answer.text)
+            answers.update({request.job: self._for_task(request, answer) for request in some})
 
         async with anyio.create_task_group() as tasks:
-            for position, request in enumerate(requests):
-                tasks.start_soon(send, position, request)
-        return [answers[position] for position in range(len(requests))]
+            for some in _together(requests):
+                tasks.start_soon(send, some)
+        return [answers[request.job] for request in requests]
 
-    async def _submit(self, request: Request) -> Answer:
+    def _for_task(self, request: Request, answer: Answer) -> Answer:
+        """What an answer to the whole array means for one of its tasks."""
+        if request.task is None or not isinstance(answer, Took) or not isinstance(self.dialect, Arrays):
+            return answer
+        return Took(self.dialect.task_id(answer.jid, request.task.index))
+
+    async def _submit(self, some: list[Request]) -> Answer:
+        """Send one attempt, or many as one array."""
+        request = some[0]
         site = await self._probed()
         if isinstance(site, str):
             missing = [name for name in self.dialect.programs if shutil.which(name, path=self._env.get("PATH")) is None]
@@ -119,7 +130,11 @@ class BatchBackend:
         try:
             # In the job's own environment, which it inherits.
             env = self.dialect.scrub(request.env)
-            reply = await self._transport.run(self.dialect.submit(request, site), env)
+            if request.task is not None and isinstance(self.dialect, Arrays):
+                command = self.dialect.submit_array(some, site)
+            else:
+                command = self.dialect.submit(request, site)
+            reply = await self._transport.run(command, env)
         except TransportError as error:
             if error.kind in ("missing", "unreachable"):
                 return Rejected(str(error), retryable=error.kind == "unreachable")
@@ -193,18 +208,26 @@ class BatchBackend:
         return refused
 
 
+def _together(requests: Sequence[Request]) -> list[list[Request]]:
+    """The requests, each by itself or with those that are tasks of the same array."""
+    groups: dict[str | int, list[Request]] = {}
+    for request in requests:
+        groups.setdefault(request.job if request.task is None else request.task.mark, []).append(request)
+    return list(groups.values())
+
+
 def _jids(handles: Sequence[Handle]) -> dict[str, int]:
     """The jobs that have an id yet."""
     return {handle.jid: handle.job for handle in handles if handle.jid}
 
 
 def _asked(handles: Sequence[Handle]) -> list[Asked]:
-    return [Asked(handle.jid or "", mark(handle.tag, handle.attempt), handle.sent) for handle in handles]
+    return [Asked(handle.jid or "", handle.mark, handle.sent) for handle in handles]
 
 
 def sorted_out(handles: Sequence[Handle], listing: Listing) -> Snapshot:
     """Say which entries are which of our jobs, by id and mark; ids are used again, marks never."""
-    marks = {mark(handle.tag, handle.attempt): handle for handle in handles}
+    marks = {handle.mark: handle for handle in handles}
     by_jid = {handle.jid: handle for handle in handles if handle.jid}
     seen: dict[int, Observation] = {}
     jids: dict[int, str] = {}

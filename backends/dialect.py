@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -47,12 +47,13 @@ class Site(msgspec.Struct, frozen=True):
 
     ``words``: what was found, for people. ``remembers``: for how many seconds after its end the status query still
     tells of a job. ``kill_wait``: seconds between TERM and KILL when the scheduler stops a job. ``capabilities``: what
-    can be asked of it besides the dialect's own. ``noted``: what else its dialect wants to know, in terms of its own.
+    can be asked of it besides the dialect's own. ``array_limit``: how many tasks an array may have. ``noted``: what else its dialect wants to know, in terms of its own.
     """
 
     words: str
     version: tuple[int, ...] = ()
     cluster: str = ""
+    array_limit: int = 0
     remembers: float = 300.0
     kill_wait: float = 30.0
     capabilities: frozenset[Capability] = frozenset()
@@ -156,6 +157,19 @@ class Dialect(Protocol):
 
     def read_refusals(self, jids: Sequence[str], reply: Reply) -> dict[str, str]:
         """Which of the jobs in a cancel, order or signal were refused, and in which words. Ended ones are not."""
+        ...
+
+
+@runtime_checkable
+class Arrays(Protocol):
+    """What a dialect has besides whose scheduler takes arrays."""
+
+    def submit_array(self, requests: Sequence[Request], site: Site) -> Command:
+        """Hand many attempts over at once, whose specs differ in what their own job scripts say only."""
+        ...
+
+    def task_id(self, array: str, index: int) -> str:
+        """What the scheduler calls a task of the array that it called ``array``."""
         ...
 
 

@@ -46,6 +46,7 @@ class LocalBackend:
     capabilities: frozenset[Capability] = frozenset()
     own_id = ""
     longest_pause = 60.0
+    array_limit = 0
 
     def __init__(self, surroundings: Surroundings) -> None:
         """Hint at each job whose processes ended; what job scripts say goes to the log."""

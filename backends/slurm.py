@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 
-from ..core.backend import Answer, Capability, Rejected, Request, Surroundings, Took, Uncertain, Verb, mark
+from ..core.backend import Answer, Capability, Rejected, Request, Surroundings, Took, Uncertain, Verb, mark, task_mark
 from ..core.job import Reason
 from ..core.verdict import Observation
 from .batch import BatchBackend
@@ -87,13 +88,23 @@ _REFUSED = re.compile(r"(?:Kill job error on job id |for job )(\d+(?:_\d+)?)\b",
 _ENDED = re.compile(r"Invalid job id|already (?:completing|completed)|job/step already", re.IGNORECASE)
 
 
+# The second line of a job script says which attempt it is for: a task that comes too late must not start the next one.
+_ARRAY_SCRIPT = """#!/bin/sh
+case $SLURM_ARRAY_TASK_ID in
+{cases}esac
+{ read -r jt_l; read -r jt_l; } <"$jt_s" || exit 75
+case $jt_l in *", attempt $jt_n. "*) exec /bin/sh "$jt_s" ;; esac
+exit 75
+"""
+
+
 class Slurm:
     """How Slurm is spoken to."""
 
     name = "slurm"
     title = "Slurm"
     programs: Sequence[str] = ("sbatch", "squeue", "scancel", "scontrol")
-    own_id = "${SLURM_JOB_ID-}"
+    own_id = "${SLURM_ARRAY_TASK_ID:+${SLURM_ARRAY_JOB_ID}_}${SLURM_ARRAY_TASK_ID:-${SLURM_JOB_ID-}}"
     forms: Mapping[str, str] = {"SLURM_TIME_FORMAT": "%s"}
     capabilities: frozenset[Capability] = frozenset({"hold", "release", "requeue", "signal", "foreign"})
 
@@ -124,6 +135,7 @@ class Slurm:
             words=f"Slurm {version}, cluster {cluster}, {kept}",
             version=tuple(int(part) for part in re.findall(r"\d+", version)[:3]),
             cluster=cluster,
+            array_limit=min(1000, int(number(found.get("MaxArraySize", "")))),
             remembers=number(found.get("MinJobAge", "").split(" ")[0]) or 300.0,
             kill_wait=number(found.get("KillWait", "").split(" ")[0]) or 30.0,
             capabilities=frozenset[Capability]({"history"}) if accounting else frozenset[Capability](),
@@ -133,32 +145,31 @@ class Slurm:
 
     def submit(self, request: Request, site: Site) -> Command:
         """Run sbatch on the job script. Slurm must not start it twice by itself: that is what attempts are for."""
-        spec, needs = request.spec, request.spec.resources
-        options = [
-            "--parsable",
-            "--no-requeue",
-            f"--job-name={clipped(spec.title(), 200) or 'job'}",
+        own = (
             f"--comment={_MARK}{mark(request.tag, request.attempt)}",
             f"--output={request.metadir}/job.sched",
             "--open-mode=append",
-            "--chdir=/",
-            "--export=ALL",
-        ]
-        if needs.cpus != 1:
-            options.append(f"--cpus-per-task={needs.cpus}")
-        if needs.memory is not None:
-            options.append(f"--mem={math.ceil(needs.memory / 2**20)}M")
-        if needs.gpus:
-            options.append(f"--gres=gpu:{needs.gpus}")
-        if needs.time is not None or spec.timeout is not None:
-            # Behind the job's own limit, so that the job script can end it in good order and say so.
-            limit = needs.time if needs.time is not None else (spec.timeout or 0.0) + spec.grace + 60.0
-            options.append(f"--time={max(1, math.ceil(limit / 60))}")
-        if needs.queue is not None:
-            options.append(f"--partition={needs.queue}")
-        if needs.account is not None:
-            options.append(f"--account={needs.account}")
-        return Command(("sbatch", *options, *needs.extra, request.script), patience=_SUBMIT_PATIENCE)
+        )
+        return Command(("sbatch", *own, *_options(request), request.script), patience=_SUBMIT_PATIENCE)
+
+    def submit_array(self, requests: Sequence[Request], site: Site) -> Command:
+        """Run sbatch on a script that goes on as the job script of the task's own job."""
+        first = requests[0]
+        assert first.task is not None
+        tasks = {request.task.index: request for request in requests if request.task is not None}
+        # Slurm's own words about a task have no place that is certainly there when it starts.
+        own = (f"--comment={_MARK}{first.task.mark}", "--output=/dev/null", f"--array={_ranges(sorted(tasks))}")
+        cases = "".join(
+            f"  {index}) jt_s={shlex.quote(request.script)} jt_n={request.attempt} ;;\n"
+            for index, request in tasks.items()
+        )
+        script = _ARRAY_SCRIPT.replace("{cases}", cases)
+        return Command(("sbatch", *own, *_options(first)), script.encode("utf-8", "surrogateescape"), _SUBMIT_PATIENCE)
+
+    def task_id(self, array: str, index: int) -> str:
+        """``array_index``, with the cluster behind it."""
+        number_of, semicolon, cluster = array.partition(";")
+        return f"{number_of}_{index}{semicolon}{cluster}"
 
     def read_submit(self, reply: Reply) -> Answer:
         """Find the id wherever it stands: sites add lines of their own."""
@@ -265,6 +276,44 @@ class Slurm:
         return refused
 
 
+def _options(request: Request) -> list[str]:
+    """The options of sbatch that a spec comes to."""
+    spec, needs = request.spec, request.spec.resources
+    options = [
+        "--parsable",
+        "--no-requeue",
+        f"--job-name={clipped(spec.title(), 200) or 'job'}",
+        "--chdir=/",
+        "--export=ALL",
+    ]
+    if needs.cpus != 1:
+        options.append(f"--cpus-per-task={needs.cpus}")
+    if needs.memory is not None:
+        options.append(f"--mem={math.ceil(needs.memory / 2**20)}M")
+    if needs.gpus:
+        options.append(f"--gres=gpu:{needs.gpus}")
+    if needs.time is not None or spec.timeout is not None:
+        # Behind the job's own limit, so that the job script can end it in good order and say so.
+        limit = needs.time if needs.time is not None else (spec.timeout or 0.0) + spec.grace + 60.0
+        options.append(f"--time={max(1, math.ceil(limit / 60))}")
+    if needs.queue is not None:
+        options.append(f"--partition={needs.queue}")
+    if needs.account is not None:
+        options.append(f"--account={needs.account}")
+    return [*options, *needs.extra]
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Rising numbers as Slurm writes them: 0-3,7."""
+    spans: list[list[int]] = []
+    for one in numbers:
+        if spans and one == spans[-1][1] + 1:
+            spans[-1][1] = one
+        else:
+            spans.append([one, one])
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
+
+
 def _orders(jids: Sequence[str], program: str, *words: str) -> list[Order]:
     """The same order for many jobs, in portions; bare ids, and the option that names their cluster."""
     clusters: dict[str, list[str]] = {}
@@ -305,13 +354,21 @@ def _queued(record: str, cluster: str) -> Entry | None:
     return Entry(
         jid=f"{jid};{cluster}" if cluster else jid,
         seen=_seen(word, reason, "" if nodes in _NONE else nodes, number(start) if given else 0.0, number(end), start),
-        mark=comment.removeprefix(_MARK) if comment.startswith(_MARK) else "",
+        mark=_mark_in(comment, jid),
         name=_without_heads(name).removesuffix("\n").rstrip("\n") if cluster else name.removesuffix("\n"),
         queue=queue,
         submitted=number(submitted),
         command="" if command in _NONE else command,
         cwd="" if cwd in _NONE else cwd,
     )
+
+
+def _mark_in(comment: str, jid: str) -> str:
+    if not comment.startswith(_MARK):
+        return ""
+    task = jid.partition("_")[2]
+    array = comment.removeprefix(_MARK)
+    return task_mark(array, int(task)) if re.fullmatch(r"[0-9]{1,9}", task) else array
 
 
 def _seen(word: str, reason: str, host: str, started: float, ended: float, expected: str = "") -> Observation:

@@ -18,6 +18,13 @@ class BackendMissingError(Exception):
     """No back end of that name is installed; the text says which there are."""
 
 
+class Task(msgspec.Struct, frozen=True):
+    """An attempt's place in a submission of many: the tasks with the same ``mark`` are sent together as one array."""
+
+    mark: str
+    index: int
+
+
 class Request(msgspec.Struct, frozen=True):
     """One attempt to be started. ``script`` and ``metadir`` are absolute paths, ``env`` the whole environment."""
 
@@ -28,6 +35,7 @@ class Request(msgspec.Struct, frozen=True):
     metadir: str
     spec: JobSpec
     env: Mapping[str, str]
+    task: Task | None = None
 
 
 class Took(msgspec.Struct, frozen=True):
@@ -57,6 +65,7 @@ class Handle(msgspec.Struct, frozen=True):
     """What a back end needs to find a job that it once took. ``begin`` is the job script's own record, if any.
 
     ``sent``: when the attempt was handed over (epoch seconds); it tells a job from an older one with its id.
+    ``task``: its place in a submission of many.
     """
 
     job: int
@@ -66,11 +75,22 @@ class Handle(msgspec.Struct, frozen=True):
     metadir: str
     begin: Begin | None
     sent: float = 0.0
+    task: Task | None = None
+
+    @property
+    def mark(self) -> str:
+        """What the attempt is found by."""
+        return mark(self.tag, self.attempt) if self.task is None else task_mark(self.task.mark, self.task.index)
 
 
 def mark(tag: str, attempt: int) -> str:
     """What one attempt of a job is marked with in a scheduler, and found by: no other attempt anywhere has it."""
     return f"{tag}.{attempt}"
+
+
+def task_mark(mark: str, index: int) -> str:
+    """What one task of an array is found by, where the array is marked with ``mark``."""
+    return f"{mark}[{index}]"
 
 
 class Foreign(msgspec.Struct, frozen=True):
@@ -167,6 +187,11 @@ class Backend(Protocol):
     @property
     def capabilities(self) -> frozenset[Capability]:
         """The optional calls that it has; it may find out more as it goes."""
+        ...
+
+    @property
+    def array_limit(self) -> int:
+        """How many attempts may be sent as one array; 0 where that is not possible."""
         ...
 
     @property

@@ -152,6 +152,10 @@ class Catalog:
             verdict = Verdict(
                 State.CREATED if waits else State.QUEUED, detail=f"waits for {outlook.why}" if waits else ""
             )
+        if verdict.state is State.QUEUED and driven and facts.spec is not None and facts.spec.backend != LOCAL:
+            published = self._published(job)
+            if published is not None and published.state is State.QUEUED and published.attempt == facts.attempt:
+                verdict = msgspec.structs.replace(verdict, detail=published.detail)
         return summarize(job, self.workdir.path, facts, verdict)
 
     def _published(self, job: int) -> JobRow | None:

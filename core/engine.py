@@ -13,8 +13,21 @@ import anyio
 import anyio.lowlevel
 
 from . import metadir
-from .backend import Answer, Backend, BackendMissingError, Handle, Rejected, Request, Surroundings, Took, load, split
-from .job import IN_FLIGHT, Accepted, EngineEnd, Reason, State, Submitting
+from .backend import (
+    Answer,
+    Backend,
+    BackendMissingError,
+    Handle,
+    Rejected,
+    Request,
+    Surroundings,
+    Task,
+    Took,
+    load,
+    mark,
+    split,
+)
+from .job import IN_FLIGHT, Accepted, EngineEnd, Reason, Resources, State, Submitting
 from .lane import Lane
 from .lease import RENEWAL, HeldLease, take
 from .publisher import Publisher
@@ -344,16 +357,21 @@ class Engine:
                 await self._start_some(name, yard, now)
 
     async def _start_some(self, name: str, yard: Yard, now: float) -> None:
-        roster, lane = self._roster, self._lanes.get(name)
+        roster, first = self._roster, yard.ready.first()
+        backend = await self._backend(name, roster.tracked[first].spec.env_ref) if first in roster.tracked else None
+        lane = self._lanes.get(name)
         room = roster.settings.submission_batch if lane is None else min(roster.settings.submission_batch, lane.room)
         if room < 1:
             return
         requests: list[Request] = []
-        for job, gpus in yard.ready.take(room, yard.use, yard.budget, now):
+        array = self._array_next(yard, lane)
+        taken = [(job, ()) for job in array] or yard.ready.take(room, yard.use, yard.budget, now)
+        marked = mark(roster.tracked[array[0]].spec.tag, roster.tracked[array[0]].attempt) if array else ""
+        for job, gpus in taken:
             with roster.trouble_of(job):
-                backend = await self._backend(name, roster.tracked[job].spec.env_ref)
+                task = Task(marked, job - array[0]) if array else None
                 try:
-                    request = self._prepare(job, gpus, backend.own_id if backend is not None else "")
+                    request = self._prepare(job, gpus, backend.own_id if backend is not None else "", task)
                 except OSError as error:
                     # Most likely the disk is full, for all jobs alike: nothing is lost, so try again later.
                     _log.error("job %d cannot be started now: %s", job, error)
@@ -369,6 +387,14 @@ class Engine:
         if requests and yard.has_room():
             self._bell.set()
 
+    def _array_next(self, yard: Yard, lane: Lane | None) -> list[int]:
+        """The tasks of an array whose turn it is, taken out of the yard; none where they do not go together."""
+        first = yard.ready.first()
+        if lane is None or first is None or lane.array_limit < 2:
+            return []
+        tasks = [job for job in self._roster.tasks_with(first, lane.array_limit) if job in yard.ready]
+        return yard.take_together(tasks, Resources()) if len(tasks) > 1 else []
+
     async def _submit(self, name: str, requests: list[Request]) -> None:
         backend, lane = self._backends.get(name), self._lanes.get(name)
         if lane is not None:
@@ -380,13 +406,14 @@ class Engine:
             with self._roster.trouble_of(request.job):
                 self._answered(request, answer)
 
-    def _prepare(self, job: int, gpus: tuple[int, ...], own_id: str) -> Request | None:
+    def _prepare(self, job: int, gpus: tuple[int, ...], own_id: str, task: Task | None) -> Request | None:
         """Write what must be on disk before the attempt is sent; None if a person's wish came in between."""
         tracked, path = self._roster.tracked[job], self.workdir.metadir(job)
         spec, attempt = tracked.spec, tracked.attempt
         if os.path.exists(f"{path}/{metadir.BEGIN}"):
             return None
-        sent = metadir.encode(Submitting(attempt, spec.tag, time.time(), gpus))
+        place = (task.mark, task.index) if task is not None else ("", 0)
+        sent = metadir.encode(Submitting(attempt, spec.tag, time.time(), gpus, *place))
         metadir.write_new(f"{path}/{metadir.SUBMITTING}", sent)
         # A wish written before this moment is seen here; a later one finds a submission and stops the job.
         if os.path.exists(f"{path}/{metadir.INTENT}"):
@@ -407,7 +434,7 @@ class Engine:
         text = job_script(spec, job, attempt, self.workdir.path, shown, own_id)
         metadir.write_new(script, text.encode("utf-8", "surrogateescape"))
         tracked.launched = attempt
-        return Request(job, attempt, spec.tag, script, path, spec, environment)
+        return Request(job, attempt, spec.tag, script, path, spec, environment, task)
 
     def _environment(self, reference: str | None) -> dict[str, str]:
         if reference is None:

@@ -171,13 +171,16 @@ class Process(msgspec.Struct, frozen=True, array_like=True):
 class Submitting(msgspec.Struct, frozen=True, omit_defaults=True):
     """``job.submitting``, later the first line of ``job.jid``: this attempt is handed to a back end now.
 
-    ``at``: epoch seconds; ``gpus``: the numbers of the devices that it was given.
+    ``at``: epoch seconds; ``gpus``: the numbers of the devices that it was given. ``array``: what the submission of
+    many is marked with that it is task number ``index`` of.
     """
 
     attempt: int
     tag: str
     at: float
     gpus: tuple[int, ...] = ()
+    array: str = ""
+    index: int = 0
 
 
 class Accepted(msgspec.Struct, frozen=True, omit_defaults=True):

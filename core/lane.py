@@ -15,7 +15,7 @@ import msgspec
 from anyio.abc import TaskGroup
 
 from . import metadir
-from .backend import Answer, Backend, Foreign, Handle, History, Rejected, Request, Snapshot, Took, Uncertain
+from .backend import Answer, Backend, Foreign, Handle, History, Rejected, Request, Snapshot, Task, Took, Uncertain
 from .identity import file_system
 from .job import Accepted, State
 from .laneorders import Orders
@@ -29,6 +29,7 @@ _log = logging.getLogger("jobtui.engine")
 
 # How many submissions may be under way at a time; the back end sends as many of them at once as is good.
 _SENDING = 64
+_LARGEST_ARRAY = 1000
 # Seconds that a submission without an answer must have been missing from complete answers before it is sent again:
 # a scheduler that comes back may first work off what reached it before.
 _SURELY_NOT_THERE = 60.0
@@ -85,7 +86,9 @@ class Lane:
         self._to_account: set[int] = set()
         self._strays: set[str] = set()
         self._blocked_until = 0.0
+        self._array_most = _LARGEST_ARRAY
         self._trouble_pause = _TROUBLE_FIRST
+        self._probed = False
         self._words = ""
         self._answered_at = 0.0
         self._wake = anyio.Event()
@@ -120,7 +123,13 @@ class Lane:
     @property
     def room(self) -> int:
         """How many attempts may be handed over now."""
-        return 0 if time.monotonic() < self._blocked_until else _SENDING - len(self._sending)
+        closed = not self._probed or time.monotonic() < self._blocked_until
+        return 0 if closed else _SENDING - len(self._sending)
+
+    @property
+    def array_limit(self) -> int:
+        """How many tasks may be handed over as one array now; 0 where that is not possible."""
+        return min(self.backend.array_limit, self._array_most)
 
     @property
     def opens_at(self) -> float:
@@ -143,6 +152,9 @@ class Lane:
             with self._roster.trouble_of(request.job):
                 self._answered(request, answer)
         self._note_trouble(answers)
+        if len(requests) > 1 and requests[0].task is not None and isinstance(answers[0], Rejected):
+            # The scheduler may take some of it where it does not take all.
+            self._array_most = max(1, len(requests) // 2)
         self._stir()
         self._ring()
 
@@ -198,7 +210,9 @@ class Lane:
         jid = facts.accepted.jid if facts.accepted is not None else None
         sent = facts.accepted.at if facts.accepted is not None else facts.submitting.at if facts.submitting else 0.0
         path = self._workdir.metadir(job)
-        known.handle = Handle(job, facts.attempt, facts.spec.tag, jid, path, facts.begin, sent)
+        place = facts.submitting
+        task = Task(place.array, place.index) if place is not None and place.array else None
+        known.handle = Handle(job, facts.attempt, facts.spec.tag, jid, path, facts.begin, sent, task)
         return known
 
     def _old_wish(self, job: int, facts: Facts) -> bool | None:
@@ -253,6 +267,7 @@ class Lane:
     # -- polling
 
     async def _keep_polling(self) -> None:
+        await self._probe()
         while True:
             self._wake = anyio.Event()
             self._forget_ended()
@@ -266,6 +281,17 @@ class Lane:
                 continue
             with anyio.move_on_after(pause):
                 await self._wake.wait()
+
+    async def _probe(self) -> None:
+        """Find out what the scheduler can do, before anything is sent; one that does not answer says why at once."""
+        try:
+            probe = await self.backend.probe()
+            if probe.usable:
+                self._words = probe.words
+        except Exception:  # noqa: BLE001 logged with its traceback; submitting will tell
+            _log.exception("a bug in probing %s", self.name)
+        self._probed = True
+        self._ring()
 
     def _forget_ended(self) -> None:
         for job in [job for job in self._known if job not in self._roster.tracked]:
@@ -370,11 +396,18 @@ class Lane:
         """Save the answer, so that a screen opened later shows it with its age, and nobody asks a second time."""
         if not self._words and snapshot.complete:
             self._words = (await self.backend.probe()).words
-        seen = Seen(self.name, self._words, self._answered_at, snapshot.at, snapshot.trouble, snapshot.others)
+        marks = {known.handle.mark for known in self._known.values()}
+        others = tuple(other for other in snapshot.others if not self._is_ours(other, marks))
+        seen = Seen(self.name, self._words, self._answered_at, snapshot.at, snapshot.trouble, others)
         try:
             metadir.write_fact(self._workdir.path, f"{SEEN}{self.name}", seen)
         except OSError as error:
             _log.warning("cannot save what %s said: %s", self.name, error)
+
+    def _is_ours(self, other: Foreign, marks: set[str]) -> bool:
+        """Whether this is a job of this work directory, or an ended one of another."""
+        mine = other.command.startswith(f"{self._workdir.path}/")
+        return bool(other.mark) and (mine or other.seen.presence == "gone" or other.mark in marks)
 
     # -- the accounting
 

@@ -220,6 +220,23 @@ class Roster:
         tracked.state = verdict.state
         self._publish(job, facts, verdict)
 
+    def tasks_with(self, job: int, limit: int) -> list[int]:
+        """This array task and those that follow it, ``limit`` at most, whose needs are the same in a scheduler."""
+        shape = self._shape(job)
+        tasks = [job]
+        while shape is not None and len(tasks) < limit and self._shape(tasks[-1] + 1) == shape:
+            tasks.append(tasks[-1] + 1)
+        return tasks
+
+    def _shape(self, job: int) -> tuple[object, ...] | None:
+        """What all tasks of one submission of many have in common; None for a job that is no array task."""
+        tracked = self.tracked.get(job)
+        if tracked is None or tracked.spec.array is None:
+            return None
+        spec = tracked.spec
+        common = (spec.backend, spec.resources, spec.env_ref, spec.timeout, spec.grace, spec.priority, spec.title())
+        return (spec.array.array if spec.array is not None else 0, *common)
+
     def conclude(self, job: int, facts: Facts, observation: Observation | None) -> Verdict:
         """Judge a job in flight by its facts and what was seen of it, and apply that; returns the verdict."""
         verdict = judge_attempt(facts, observation)
