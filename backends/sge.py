@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from ..core.backend import Answer, Capability, Rejected, Request, Surroundings, Took, Uncertain, Verb, mark
 from .batch import BatchBackend
-from .dialect import Asked, Command, Listing, Order, Reply, Site, chunks, one_line
+from .dialect import Asked, Command, Listing, Order, Reply, Site, chunks, number, one_line
 from .sge_answers import accounted, listed
-from .sge_starter import INHERITED, starter
+from .sge_starter import INHERITED, array_starter, starter
 
 # Seconds. A hung qmaster holds its clients for two minutes.
 _SUBMIT_PATIENCE = 60.0
@@ -51,6 +51,10 @@ _VERBS: Mapping[Verb, tuple[str, ...]] = {
     "suspend": ("qmod", "-sj"),
     "resume": ("qmod", "-usj"),
 }
+
+# A site's or a person's defaults must not change how a job is handed over. It is never started twice by Grid Engine.
+_ALWAYS = ("-terse", "-sync", "n", "-b", "n", "-C", "", "-S", "/bin/sh", "-r", "n", "-wd", "/", "-j", "y")
+_LARGEST_ARRAY = 1000
 
 _VERSION = re.compile(r"^((?:[A-Z]*GE|OCS|GCS)) v?(\d[\w.]*)", re.MULTILINE)
 _WHERE = frozenset(
@@ -92,7 +96,8 @@ class Sge:
     name = "sge"
     title = "Grid Engine"
     programs: Sequence[str] = ("qsub", "qstat", "qdel", "qconf")
-    own_id = "${JOB_ID-}"
+    # The starter finds it out.
+    own_id = "${JOBTUI_JID-}"
     # Answers hold local times without their zone.
     forms: Mapping[str, str] = {"TZ": "UTC0"}
     capabilities: frozenset[Capability] = frozenset({"hold", "release", "suspend", "resume", "foreign"})
@@ -128,9 +133,11 @@ class Sge:
         if found.get("schedd_job_info") == "true":
             noted["reasons"] = "true"
         kept = "with accounting" if accounting else "without accounting"
+        tasks = found.get("max_aj_tasks", "")
         return Site(
             words=f"Grid Engine ({version[1]} {version[2]}), {kept}",
             version=tuple(int(part) for part in re.findall(r"\d+", version[2])[:3]),
+            array_limit=min(int(number(tasks)) or _LARGEST_ARRAY, _LARGEST_ARRAY) if tasks else 0,
             kill_wait=_kill_wait(reply.out),
             capabilities=frozenset[Capability]({"history"}) if accounting else frozenset[Capability](),
             noted=noted,
@@ -143,32 +150,25 @@ class Sge:
 
         Grid Engine shows a job's variables to everybody, and tears those with line ends: so the starter sets them.
         """
-        spec, needs = request.spec, request.spec.resources
-        title = re.sub(r"[^A-Za-z0-9_.+=-]", "_", spec.title())[:100]
-        name = title if title[:1].isalpha() else f"j{title}"
         # A colon, a comma and a dollar sign mean something else in a path here.
         own = f"{request.metadir}/job.sched"
-        options = [
-            *("-terse", "-sync", "n", "-b", "n", "-C", "", "-S", "/bin/sh", "-r", "n", "-wd", "/"),
-            *("-N", f"{name}.{mark(request.tag, request.attempt)}"),
-            *("-j", "y", "-o", own if not re.search(r"[:,$\n]", own) else "/dev/null"),
-        ]
-        warned = any(word == "-notify" or "s_rt=" in word for word in needs.extra)
-        if not warned:
-            options.append("-notify")
-        if needs.cpus != 1 and "-pe" not in needs.extra:
-            queue = (needs.queue or "").partition("@")[0]
-            pe = site.noted.get(f"pe {queue}") or site.noted.get("pe ") or "smp"
-            options += ["-pe", pe, str(needs.cpus)]
-        limits = _limits(request, site)
-        if limits:
-            options += ["-l", ",".join(limits)]
-        if needs.queue is not None:
-            options += ["-q", needs.queue]
-        if needs.account is not None:
-            options += ["-P", needs.account]
-        script = starter(request, None if warned else max(1, min(math.ceil(spec.grace), int(site.kill_wait) - 2)))
-        return Command(("qsub", *options, *needs.extra), script, _SUBMIT_PATIENCE)
+        path = "/dev/null" if re.search(r"[:,$\n]", own) else own
+        options = _options(request, mark(request.tag, request.attempt), site)
+        script = starter(request, _grace(request, site))
+        return Command(("qsub", *_ALWAYS, "-o", path, *options), script, _SUBMIT_PATIENCE)
+
+    def submit_array(self, requests: Sequence[Request], site: Site) -> Command:
+        """Run qsub on a starter of all their job scripts. Grid Engine's own output has no place of a task's own."""
+        first = requests[0]
+        assert first.task is not None
+        tasks = {request.task.index + 1: request for request in requests if request.task is not None}
+        own = ("-o", "/dev/null", "-t", f"{min(tasks)}-{max(tasks)}")
+        script = array_starter(tasks, _grace(first, site))
+        return Command(("qsub", *_ALWAYS, *own, *_options(first, first.task.mark, site)), script, _SUBMIT_PATIENCE)
+
+    def task_id(self, array: str, index: int) -> str:
+        """``array.task``; Grid Engine counts tasks from 1."""
+        return f"{array}.{index + 1}"
 
     def read_submit(self, reply: Reply) -> Answer:
         """Find the id wherever it stands: sites add lines of their own."""
@@ -261,6 +261,37 @@ def _words(reply: Reply) -> str:
     """What Grid Engine said, without what it always says."""
     words = one_line(_NOISE.sub("", reply.err)) or one_line(_NOISE.sub("", reply.out))
     return words or f"exit code {reply.code} without a word"
+
+
+def _options(request: Request, marked: str, site: Site) -> list[str]:
+    """The options of qsub that a spec comes to. Names hold few characters, and the mark behind the title."""
+    spec, needs = request.spec, request.spec.resources
+    title = re.sub(r"[^A-Za-z0-9_.+=-]", "_", spec.title())[:100]
+    options = ["-N", f"{title if title[:1].isalpha() else f'j{title}'}.{marked}"]
+    if not _wants_signals(request):
+        options.append("-notify")
+    if needs.cpus != 1 and "-pe" not in needs.extra:
+        queue = (needs.queue or "").partition("@")[0]
+        pe = site.noted.get(f"pe {queue}") or site.noted.get("pe ") or "smp"
+        options += ["-pe", pe, str(needs.cpus)]
+    limits = _limits(request, site)
+    if limits:
+        options += ["-l", ",".join(limits)]
+    if needs.queue is not None:
+        options += ["-q", needs.queue]
+    if needs.account is not None:
+        options += ["-P", needs.account]
+    return [*options, *needs.extra]
+
+
+def _wants_signals(request: Request) -> bool:
+    """Whether the person asks for the signals by which Grid Engine warns jobs."""
+    return any(word == "-notify" or "s_rt=" in word for word in request.spec.resources.extra)
+
+
+def _grace(request: Request, site: Site) -> int | None:
+    """Seconds between TERM and KILL, both before Grid Engine's own KILL; None for whoever wants its signals."""
+    return None if _wants_signals(request) else max(1, min(math.ceil(request.spec.grace), int(site.kill_wait) - 2))
 
 
 def _limits(request: Request, site: Site) -> list[str]:

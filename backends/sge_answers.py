@@ -11,6 +11,7 @@ from html import unescape
 
 import msgspec
 
+from ..core.backend import task_mark
 from ..core.job import Reason
 from ..core.verdict import Observation
 from .dialect import Asked, Entry, clipped
@@ -148,7 +149,9 @@ def _task(entry: Entry, task: int, errors: Mapping[str, str]) -> Entry:
     seen = entry.seen
     if jid in errors and seen.reason is not None:
         seen = _in_error(errors[jid])
-    return msgspec.structs.replace(entry, jid=jid, seen=seen)
+    # Ours count from 0.
+    marked = task_mark(entry.mark, task - 1) if entry.mark else ""
+    return msgspec.structs.replace(entry, jid=jid, seen=seen, mark=marked)
 
 
 def state_of(

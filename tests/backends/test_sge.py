@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+from pathlib import Path
 
+import msgspec
 import pytest
 from backend_kit import handle, mark_of, recorded, request
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtui.backends.batch import sorted_out
-from jobtui.backends.dialect import Asked, Entry, Reply, Site
+from jobtui.backends.dialect import Asked, Entry, Listing, Reply, Site
 from jobtui.backends.sge import Sge
 from jobtui.backends.sge_answers import state_of
-from jobtui.core.backend import Rejected, Snapshot, Took, Uncertain
-from jobtui.core.job import Reason, Resources
+from jobtui.core.backend import Rejected, Request, Snapshot, Task, Took, Uncertain
+from jobtui.core.job import JobSpec, Reason, Resources
 
 SGE = Sge()
 STATUS = recorded("sge", "status").out
@@ -272,7 +275,7 @@ def test_a_path_that_grid_engine_would_take_apart_is_not_given_to_it() -> None:
     odd = type(odd)(1, 1, odd.tag, "/w: $HOME,x/1/s", "/w: $HOME,x/1", odd.spec, {})
     command = SGE.submit(odd, site())
     assert options(command.argv)["-o"] == "/dev/null"
-    assert b"'/w: $HOME,x/1/s'" in command.stdin
+    assert b"jt_s='/w: $HOME,x/1/s'" in command.stdin
 
 
 # -- what there is
@@ -538,8 +541,64 @@ def test_a_job_is_over_only_among_those_that_are() -> None:
 
 
 def test_the_starter_holds_whatever_the_environment_holds() -> None:
-    odd = request(1)
     env = {"A": "x\ny 'z' $HOME `id` \udcff", "BASH_FUNC_f%%": "() { :; }", "TMPDIR": "/t", "SGE_ROOT": "/r"}
-    text = SGE.submit(type(odd)(1, 1, odd.tag, odd.script, odd.metadir, odd.spec, env), site()).stdin
-    line = text.decode("utf-8", "surrogateescape").partition("exec env ")[2].partition("\n) </dev/null")[0]
-    assert shlex.split(line) == [f"A={env['A']}", "BASH_FUNC_f%%=() { :; }", "/bin/sh", odd.script]
+    text = SGE.submit(msgspec.structs.replace(request(1), env=env), site()).stdin
+    line = text.decode("utf-8", "surrogateescape").partition("exec env ")[2].partition("JOBTUI_JID=")[0]
+    assert shlex.split(line) == [f"A={env['A']}", "BASH_FUNC_f%%=() { :; }"]
+
+
+# -- arrays
+
+
+def array(*jobs: int) -> list[Request]:
+    return [msgspec.structs.replace(request(job), task=Task(mark_of(7), job - 7)) for job in jobs]
+
+
+def test_many_attempts_go_as_one_array_and_each_task_finds_its_own(tmp_path: Path) -> None:
+    command = SGE.submit_array(array(7, 8, 10), site())
+    given = options(command.argv)
+    assert (given["-t"], given["-N"], given["-o"]) == ("1-4", f"true.{mark_of(7)}", "/dev/null")
+    for task, expected in ((1, "/w/7"), (2, "/w/8"), (3, None), (4, "/w/10")):
+        script = command.stdin.decode().partition("# The second line")[0] + 'echo "$jt_d $jt_n $jt_id"'
+        env = {"SGE_TASK_ID": str(task), "JOB_ID": "4"}
+        done = subprocess.run(["/bin/sh"], input=script, env=env, capture_output=True, text=True, check=True)
+        assert done.stdout == ("" if expected is None else f"{expected} 1 4.{task}\n")
+    assert SGE.task_id("4", 3) == "4.4"
+    assert SGE.read_submit(recorded("sge", "qsub-array-terse")) == Took("4")
+    assert site().array_limit == 1000
+
+
+def test_tasks_are_found_by_their_marks() -> None:
+    records = STATUS.split("</job_list>")
+    ours = [one.replace("job_name>arr<", f"job_name>arr.{mark_of(7)}<") if f">{IDS['arr']}<" in one else one
+            for one in records]  # fmt: skip
+    text = "</job_list>".join(ours)
+    found = entries(text)
+    handles = [msgspec.structs.replace(handle(job, None), task=Task(mark_of(7), job - 7)) for job in (7, 8, 12)]
+    snapshot = sorted_out(handles, Listing(tuple(found.values()), True))
+    assert snapshot.jids == {7: f"{IDS['arr']}.1", 8: f"{IDS['arr']}.2", 12: f"{IDS['arr']}.6"}
+    assert [snapshot.seen[job].presence for job in (7, 8, 12)] == ["running", "running", "pending"]
+
+
+@pytest.mark.parametrize("second", ["# for job 1, attempt 2. It", "", None])
+def test_a_starter_that_comes_too_late_starts_nothing(tmp_path: Path, second: str | None) -> None:
+    script = tmp_path / "job.wrapped.x"
+    if second is not None:
+        script.write_text(f"#!/bin/sh\n{second}\necho started\n")
+    late = msgspec.structs.replace(request(1), script=str(script), metadir=str(tmp_path))
+    done = subprocess.run(["/bin/sh"], input=SGE.submit(late, site()).stdin, capture_output=True, env={"JOB_ID": "1"})
+    assert (done.returncode, done.stdout) == (75, b"")
+
+
+@pytest.mark.parametrize(("code", "shown"), [(0, 0), (3, 3), (99, 98), (100, 98)])
+def test_a_starter_ends_as_its_job_but_never_tells_grid_engine_to_start_it_again(
+    tmp_path: Path, code: int, shown: int
+) -> None:
+    script = tmp_path / "job.wrapped.x"
+    script.write_text(f'#!/bin/sh\n# for job 1, attempt 1. It\necho "$JOBTUI_JID"; exit {code}\n')
+    one = msgspec.structs.replace(request(1), script=str(script), metadir=str(tmp_path))
+    for grace in ({}, {"extra": ("-notify",)}):
+        asked = msgspec.structs.replace(one, spec=JobSpec(command=("true",), resources=Resources(**grace)))
+        text = SGE.submit(asked, site()).stdin
+        done = subprocess.run(["/bin/sh"], input=text, capture_output=True, env={"JOB_ID": "12"})
+        assert (done.returncode, done.stdout) == (shown, b"12\n")

@@ -143,14 +143,40 @@ def test_forty_jobs_run_once_each(sge: Cluster, manager: BlockingJobManager, sh:
     assert len(queued(sge, manager)) == 40
 
 
-def test_array_tasks_and_dependencies(manager: BlockingJobManager, sh: Sh) -> None:
-    array = manager.submit(*[sh("echo $JOBTUI_ARRAY_INDEX", array=ArrayTask(0, index)) for index in (3, 5)])
-    bad = manager.submit(sh("exit 1"))[0]
+def test_dependencies(manager: BlockingJobManager, sh: Sh) -> None:
+    good, bad = manager.submit(sh("true"), sh("exit 1"))
     after = manager.submit(
-        sh("true", after=AfterJob(array[0])), sh("true", after=AfterJob(bad)), sh("true", after=AfterJob(bad, "fail"))
+        sh("true", after=AfterJob(good)), sh("true", after=AfterJob(bad)), sh("true", after=AfterJob(bad, "fail"))
     )
     assert [state for state, _, _ in ends(manager, after)] == ["finished", "cancelled", "finished"]
-    assert [out(manager, job) for job in array] == ["3\n", "5\n"]
+
+
+def test_an_array_is_one_submission_and_its_tasks_are_jobs_of_their_own(
+    sge: Cluster, manager: BlockingJobManager, sh: Sh, row: Row, until: Until
+) -> None:
+    def tasks(line: str, **more: Any) -> list[int]:
+        return manager.submit(*[sh(line, array=ArrayTask(0, index), **more) for index in (3, 5, 7, 9)])
+
+    ids = tasks("echo $JOBTUI_ARRAY_INDEX; exit $(($JOBTUI_ARRAY_INDEX == 5 ? 100 : 0))")
+    good = ("finished", None, 0)
+    assert ends(manager, ids) == [good, ("failed", "exit-code", 100), good, good]
+    assert [out(manager, job) for job in ids] == ["3\n", "5\n", "7\n", "9\n"]
+    jids = [str(row(job).jid) for job in ids]
+    assert jids == [f"{jids[0].partition('.')[0]}.{task}" for task in (1, 2, 3, 4)]
+
+    running, held, cancelled, waiting = tasks("sleep 300", resources=LATER)
+    until(lambda: all(row(job).jid for job in (running, held, cancelled, waiting)))
+    assert manager.hold([held])[0].done
+    manager.cancel([cancelled])
+    until(lambda: row(held).state == "held" and row(cancelled).state == "cancelled", 40)
+    assert row(waiting).state == "submitted"
+    sge.ask("qalter", "-a", "200001010000", str(row(running).jid).partition(".")[0])
+    until(lambda: row(running).state == row(waiting).state == "running", 40)
+    assert row(held).state == "held"
+    manager.cancel([running])
+    assert manager.release([held])[0].done
+    until(lambda: row(running).state == "cancelled" and row(held).state == "running", 60)
+    assert row(waiting).state == "running"
 
 
 def test_time_limits_are_the_reason_whatever_the_job_says(manager: BlockingJobManager, sh: Sh, row: Row) -> None:
@@ -429,6 +455,21 @@ def test_a_qmaster_that_is_down_for_a_while_loses_nothing(
     assert log.read_text() == "x\n" * 13
 
 
+def commands() -> list[str]:
+    """Grid Engine's commands that run now."""
+    found: list[str] = []
+    for name in os.listdir("/proc"):
+        try:
+            words = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0") if name.isdigit() else []
+            environ = Path(f"/proc/{name}/environ").read_bytes() if words[0] else b""
+        except (OSError, IndexError):
+            continue
+        program = os.path.basename(words[0].decode("utf-8", "replace"))
+        if program in ("qstat", "qdel", "qsub", "qacct") and os.environ["SGE_ROOT"].encode() in environ:
+            found.append(program)
+    return found
+
+
 def test_a_hung_qmaster_changes_no_state_and_leaves_no_command_behind(
     sge: Cluster, manager: BlockingJobManager, sh: Sh, row: Row, until: Until
 ) -> None:
@@ -445,8 +486,11 @@ def test_a_hung_qmaster_changes_no_state_and_leaves_no_command_behind(
         manager.cancel([ids[1]])
         until(troubled, 80)
         assert [str(row(job).state) for job in ids] == ["running", "cancelling", "held"]
+        manager.stop_engine()
+        until(lambda: not commands())
     finally:
         os.kill(int(pids["qmaster"]), signal.SIGCONT)
+    manager.start_engine()
     until(lambda: row(ids[1]).state == "cancelled", 60)
     assert [str(row(job).state) for job in ids] == ["running", "cancelled", "held"]
 
