@@ -186,6 +186,9 @@ class Lane:
         observation = conclusion.observation
         if observation is None and not known.polled:
             observation = last_seen(self._roster.publisher.row(job), facts)
+        if conclusion.withdraw and metadir.claim_void(self._workdir.metadir(job)):
+            # Now it is certain that it never started and never will.
+            observation = Observation("gone", detail="cancelled while it waited", outcome="cancelled")
         verdict = self._roster.conclude(job, facts, self._with_notes(known, facts, observation))
         tracked = self._roster.tracked.get(job)
         if tracked is None or tracked.attempt != facts.attempt or not tracked.sent:
@@ -260,8 +263,12 @@ class Lane:
     def _told(self, jobs: Iterable[int]) -> None:
         """Orders were given, or refused: look what became of them."""
         for job in jobs:
-            if job in self._known:
-                self._mark(job)
+            known, tracked = self._known.get(job), self._roster.tracked.get(job)
+            if known is None or tracked is None:
+                continue
+            if tracked.asked_to_stop and not self._orders.refusal(job):
+                known.sighting.cancelled(time.monotonic())
+            self._mark(job)
         self._stir()
 
     # -- polling

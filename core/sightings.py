@@ -13,6 +13,8 @@ ABSENT_FOR = 120.0
 SETTLE = 60.0
 # Seconds between two looks into an accounting that did not answer.
 ACCOUNT_AGAIN = 60.0
+# Seconds between two looks for the record of a job that has just ended: some accountings are written 15 s later.
+ACCOUNT_SOON = 8.0
 # How often the accounting may say that a job lives which is missing all the time: accounts of lost jobs stay open.
 ACCOUNTED_ALIVE = 3
 
@@ -21,13 +23,15 @@ class Conclusion(msgspec.Struct, frozen=True):
     """What is to be believed of a job now.
 
     ``account``: the accounting should be asked. ``soon``: the next poll should come soon. ``again``: seconds until the
-    same question has another answer, None if only news can change it.
+    same question has another answer, None if only news can change it. ``withdraw``: it was cancelled while it waited,
+    and its scheduler knows it no more; it ended so if its start can be taken away from it.
     """
 
     observation: Observation | None
     account: bool = False
     soon: bool = False
     again: float | None = None
+    withdraw: bool = False
 
 
 class Sighting:
@@ -41,6 +45,7 @@ class Sighting:
         "_alive_on_paper",
         "_asked",
         "_begun",
+        "_cancelled",
         "_ended",
         "_gone",
         "_gones",
@@ -60,6 +65,7 @@ class Sighting:
         self._absent_last = 0.0
         self._absences = 0
         self._begun: float | None = None
+        self._cancelled: float | None = None
         self._ended: float | None = None
         self._record: Observation | None = None
         self._account_due = 0.0
@@ -88,6 +94,10 @@ class Sighting:
         self._gones += 1
         return True
 
+    def cancelled(self, now: float) -> None:
+        """The scheduler took the order to cancel the job."""
+        self._cancelled = now
+
     def accounted(self, seen: Observation | None, complete: bool, now: float) -> None:
         """Take what the accounting says of the job; None and ``complete``: it has no record of it."""
         if seen is not None and seen.presence != "gone":
@@ -99,8 +109,11 @@ class Sighting:
                 self._account_due = float("inf")
         elif seen is not None:
             self._record = seen
+        elif complete:
+            ran = self._ended is not None or (self._gone is not None and self._begun is not None)
+            self._account_due = now + ACCOUNT_SOON if ran else float("inf")
         else:
-            self._account_due = float("inf") if complete else now + ACCOUNT_AGAIN
+            self._account_due = now + ACCOUNT_AGAIN
 
     def conclude(self, facts: Facts, now: float, rc_grace: float, can_account: bool) -> Conclusion:
         """Say what to believe. ``rc_grace``: seconds within which a file written on a node is surely seen here."""
@@ -110,9 +123,17 @@ class Sighting:
             self._begun = now
         if self._gone is not None and self._last is not None:
             return self._gone_without_record(self._last, facts, now, rc_grace, can_account)
+        if self._is_withdrawn(facts):
+            return Conclusion(self._alive(), withdraw=True)
         if self._absences >= ABSENCES and self._absent_last - (self._absent_since or 0.0) >= ABSENT_FOR:
             return self._absent(now, can_account)
         return Conclusion(self._alive())
+
+    def _is_withdrawn(self, facts: Facts) -> bool:
+        """Whether a job was cancelled and is gone since: some schedulers keep no trace of one that never started."""
+        since = self._absent_since
+        twice = self._absences >= 2 and since is not None and self._cancelled is not None and since > self._cancelled
+        return twice and not facts.claimed
 
     def _alive(self) -> Observation | None:
         """The last sighting, unless job.begin is there since, which is the better news."""
@@ -140,7 +161,8 @@ class Sighting:
         if missing and (not can_account or self._account_due == float("inf")):
             return Conclusion(Observation("gone"))
         account = missing and now >= self._account_due
-        return Conclusion(Observation("ending"), account=account, soon=not missing, again=SETTLE - waited)
+        again = min(SETTLE - waited, max(0.5, self._account_due - now)) if missing else SETTLE - waited
+        return Conclusion(Observation("ending"), account=account, soon=not missing, again=again)
 
     def _gone_without_record(
         self, last: Observation, facts: Facts, now: float, rc_grace: float, can_account: bool

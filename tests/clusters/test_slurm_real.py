@@ -118,6 +118,26 @@ def test_array_tasks_and_dependencies(manager: BlockingJobManager, sh: Sh, row: 
     assert row(after[0]).started >= row(array[0]).ended - 0.1  # type: ignore[operator]
 
 
+def test_an_array_is_one_submission_and_its_tasks_are_jobs(
+    slurm: Cluster, manager: BlockingJobManager, sh: Sh, row: Row, until: Until
+) -> None:
+    specs = [sh("echo $JOBTUI_ARRAY_INDEX", array=ArrayTask(0, index), resources=LATER) for index in range(40)]
+    ids = manager.submit(*specs)
+    until(lambda: all(row(job).jid for job in ids))
+    assert len({str(row(job).jid).partition("_")[0] for job in ids}) == 1
+    # Slurm keeps no trace of a task that is cancelled while it waits.
+    manager.cancel(ids[5:10])
+    assert wait_all(manager, ids[5:10]) == [("cancelled", "person", None)] * 5
+    manager.hold(ids[10:12])
+    until(lambda: all(row(job).state == "held" for job in ids[10:12]))
+    assert row(ids[0]).state == "submitted"
+    slurm.ask("scontrol", "update", f"jobid={str(row(ids[0]).jid).partition('_')[0]}", "StartTime=now")
+    manager.cancel(ids[10:12])
+    rest = ids[:5] + ids[12:]
+    assert wait_all(manager, rest) == [("finished", None, 0)] * len(rest)
+    assert [out(manager, job) for job in rest] == [f"{job - ids[0]}\n" for job in rest]
+
+
 def test_a_job_over_its_memory_is_out_of_memory(manager: BlockingJobManager, sh: Sh) -> None:
     if not os.access("/sys/fs/cgroup/memory/tasks", os.W_OK):
         pytest.skip("memory limits need a writable memory cgroup")

@@ -133,6 +133,19 @@ def test_a_job_seen_alive_last_is_alive(answers: list[Observation | None], claim
     assert presence(sighting, BEGUN if claimed else SENT, 101.0) == "running"
 
 
+def test_a_job_cancelled_while_it_waited_may_be_withdrawn_once_its_scheduler_knows_it_no_more() -> None:
+    sighting = Sighting(1)
+    sighting.answered(PENDING, True, 0.0)
+    sighting.answered(None, True, 1.0)
+    sighting.cancelled(2.0)
+    sighting.answered(None, True, 3.0)
+    assert not sighting.conclude(SENT, 3.0, GRACE, True).withdraw
+    sighting.answered(PENDING, True, 4.0)
+    absent(sighting, 5.0, 1.0, 2)
+    assert sighting.conclude(SENT, 7.0, GRACE, True).withdraw
+    assert not sighting.conclude(BEGUN, 7.0, GRACE, True).withdraw
+
+
 # -- an end that only the scheduler tells of
 
 
@@ -243,6 +256,33 @@ def test_a_bad_end_waits_for_the_word_and_not_for_ever() -> None:
     assert sighting.conclude(facts, 1.0, GRACE, True).soon
     assert presence(sighting, facts, 1.0 + SETTLE / 2) == "ending"
     assert presence(sighting, facts, 1.1 + SETTLE) == "gone"
+
+
+def test_a_record_that_is_written_late_is_waited_for() -> None:
+    over = Observation("gone")
+    for facts in (ended(143, "TERM"), BEGUN):
+        sighting = Sighting(1)
+        presence(sighting, BEGUN, 0.0)
+        for at in (0.0, 1.0):
+            sighting.answered(over, True, at)
+        assert sighting.conclude(facts, 3.0, GRACE, True).account
+        sighting.accounted(None, True, 3.0)
+        waiting = sighting.conclude(facts, 4.0, GRACE, True)
+        assert not waiting.account and waiting.again is not None and waiting.again < 10.0
+        assert presence(sighting, facts, 4.0) == "ending"
+        assert sighting.conclude(facts, 20.0, GRACE, True).account
+        sighting.accounted(TIMEOUT, True, 20.0)
+        seen = sighting.conclude(facts, 21.0, GRACE, True).observation
+        assert seen is not None and judge(facts, seen).reason == Reason.TIMEOUT
+
+
+def test_a_job_that_never_began_has_no_record_that_comes_late() -> None:
+    sighting = Sighting(1)
+    for at in (0.0, 1.0):
+        sighting.answered(Observation("gone"), True, at)
+    assert sighting.conclude(SENT, 3.0, GRACE, True).account
+    sighting.accounted(None, True, 3.0)
+    assert presence(sighting, SENT, 3.1) == "gone"
 
 
 def test_the_cause_that_an_engine_wrote_down_stays() -> None:
