@@ -134,7 +134,7 @@ END
     for setting in "execd_spool_dir $home/spool/execd" "mailer /bin/true" "min_uid 0" "min_gid 0" \
         "load_report_time 00:00:05" "max_unheard 00:00:30" "login_shells bash,sh" "finished_jobs 100" \
         "execd_params ENABLE_ADDGRP_KILL=true INHERIT_ENV=false" \
-        "reporting_params accounting=true reporting=false flush_time=00:00:01 accounting_flush_time=00:00:00 joblog=false sharelog=00:00:00"; do
+        "reporting_params accounting=true reporting=false flush_time=00:00:05 joblog=false sharelog=00:00:00"; do
         edits+=(-e "s|^${setting%% *} .*|$setting|")
     done
     sed "${edits[@]}" /usr/share/gridengine/default-configuration >"$home/global"
