@@ -226,6 +226,27 @@ def test_waiting_and_running_jobs_are_cancelled(
     until(lambda: not sge.ask("qstat"))
 
 
+def test_a_waiting_job_is_cancelled_where_grid_engine_keeps_no_trace_of_it(
+    sge: Cluster, manager: BlockingJobManager, sh: Sh, row: Row, until: Until, tmp_path: Path
+) -> None:
+    settings = tmp_path / "global"
+
+    def keep(ended: int) -> None:
+        text = re.sub(r"(?m)^finished_jobs .*$", f"finished_jobs {ended}", sge.ask("qconf", "-sconf"))
+        settings.write_text(text)
+        sge.ask("qconf", "-Mconf", str(settings))
+
+    keep(0)
+    try:
+        job = manager.submit(sh("true", resources=LATER))[0]
+        until(lambda: "start time" in row(job).detail)
+        manager.cancel([job])
+        until(lambda: row(job).state == "cancelled", 60)
+        assert not sge.ask("qstat", "-s", "prsz")
+    finally:
+        keep(100)
+
+
 def test_a_job_is_told_to_stop_by_signals_of_grid_engine_where_it_asks_for_them(
     manager: BlockingJobManager, sh: Sh, row: Row, until: Until
 ) -> None:
