@@ -242,7 +242,7 @@ def test_a_waiting_job_is_cancelled_where_grid_engine_keeps_no_trace_of_it(
         until(lambda: "start time" in row(job).detail)
         manager.cancel([job])
         until(lambda: row(job).state == "cancelled", 60)
-        assert not sge.ask("qstat", "-s", "prsz")
+        assert str(row(job).jid) not in sge.ask("qstat", "-s", "prsz").split()
     finally:
         keep(100)
 
