@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import local_jobs, work_directory
+from . import local_jobs, slurm, work_directory
 
 ALL = {
     "overhead": local_jobs.overhead,
@@ -14,6 +14,7 @@ ALL = {
     "listing": work_directory.listing,
     "idle": work_directory.idle,
     "latency": local_jobs.latency,
+    "slurm": slurm.figures,
 }
 
 

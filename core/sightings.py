@@ -95,8 +95,9 @@ class Sighting:
         return True
 
     def cancelled(self, now: float) -> None:
-        """The scheduler took the order to cancel the job."""
+        """The scheduler took the order to cancel the job; only what it says from now on tells what became of that."""
         self._cancelled = now
+        self._absences, self._absent_since = 0, None
 
     def accounted(self, seen: Observation | None, complete: bool, now: float) -> None:
         """Take what the accounting says of the job; None and ``complete``: it has no record of it."""

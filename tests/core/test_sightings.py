@@ -140,7 +140,6 @@ def test_a_job_cancelled_while_it_waited_may_be_withdrawn_once_its_scheduler_kno
     sighting.cancelled(2.0)
     sighting.answered(None, True, 3.0)
     assert not sighting.conclude(SENT, 3.0, GRACE, True).withdraw
-    sighting.answered(PENDING, True, 4.0)
     absent(sighting, 5.0, 1.0, 2)
     assert sighting.conclude(SENT, 7.0, GRACE, True).withdraw
     assert not sighting.conclude(BEGUN, 7.0, GRACE, True).withdraw
