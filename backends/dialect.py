@@ -47,7 +47,8 @@ class Site(msgspec.Struct, frozen=True):
 
     ``words``: what was found, for people. ``remembers``: for how many seconds after its end the status query still
     tells of a job. ``kill_wait``: seconds between TERM and KILL when the scheduler stops a job. ``capabilities``: what
-    can be asked of it besides the dialect's own. ``array_limit``: how many tasks an array may have. ``noted``: what else its dialect wants to know, in terms of its own.
+    can be asked of it besides the dialect's own. ``array_limit``: how many tasks an array may
+    have. ``noted``: what else its dialect wants to know, in terms of its own.
     """
 
     words: str

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import anyio
@@ -27,8 +27,9 @@ from ..core.backend import (
     Took,
     Verb,
 )
-from ..core.identity import is_alive, members, start_ticks, this_boot, this_host
-from ..core.job import Process, Reason
+from ..core.identity import is_alive, is_stopped, members, start_ticks, this_boot, this_host
+from ..core.job import Begin, Process, Reason
+from ..core.units import signal_number
 from ..core.verdict import Observation
 
 _log = logging.getLogger("jobtui.backends.local")
@@ -43,7 +44,7 @@ class LocalBackend:
 
     name = "local"
     polled = False
-    capabilities: frozenset[Capability] = frozenset()
+    capabilities: frozenset[Capability] = frozenset({"suspend", "resume", "signal"})
     own_id = ""
     longest_pause = 60.0
     array_limit = 0
@@ -155,7 +156,7 @@ class LocalBackend:
         begin = handle.begin
         child = self._children.get(handle.job)
         if child is not None:
-            return Observation("running")
+            return Observation("suspended" if begin is not None and is_stopped(begin.payload) else "running")
         if begin is None:
             return self._look_without_begin(handle)
         if begin.host != this_host():
@@ -164,7 +165,7 @@ class LocalBackend:
             return Observation("gone", Reason.NODE_FAILURE, "this machine was restarted while it ran")
         if is_alive(begin.wrapper):
             self._watch(handle.job, handle.attempt, begin.wrapper)
-            return Observation("running")
+            return Observation("suspended" if is_stopped(begin.payload) else "running")
         if is_alive(begin.payload):
             self._watch(handle.job, handle.attempt, begin.payload)
             return Observation(
@@ -192,13 +193,16 @@ class LocalBackend:
         """This machine keeps no accounts."""
         return History({}, complete=False)
 
-    async def order(self, verb: Verb, handles: Sequence[Handle]) -> dict[int, str]:
-        """None of the orders is among the capabilities."""
-        return {handle.job: f"a local job cannot be asked to {verb}" for handle in handles}
+    # -- signals
 
     async def signal(self, handles: Sequence[Handle], name: str) -> dict[int, str]:
-        """Not among the capabilities."""
-        return {handle.job: "a local job cannot be sent a signal" for handle in handles}
+        """Signal the process group of each job's command."""
+        number = signal_number(name)
+        return _for_each(handles, lambda _handle, begin: _kill_group(begin.payload, number))
+
+    async def order(self, verb: Verb, handles: Sequence[Handle]) -> dict[int, str]:
+        """Stop jobs, or let them go on. Their job scripts are left alone: they see to the time limits."""
+        return _for_each(handles, _suspend if verb == "suspend" else _resume)
 
     # -- stopping
 
@@ -270,7 +274,48 @@ def _remains(handle: Handle, leaders: list[Process], wrapper: Process | None) ->
     return [process for process in found if process != wrapper]
 
 
-def _kill(process: Process, number: signal.Signals) -> None:
+def _for_each(handles: Sequence[Handle], act: Callable[[Handle, Begin], None]) -> dict[int, str]:
+    """Do something to the processes of jobs; names the jobs that have none here, and why."""
+    refused: dict[int, str] = {}
+    for handle in handles:
+        begin = handle.begin
+        if begin is None or (begin.host == this_host() and not _runs_here(begin)):
+            refused[handle.job] = "its command does not run any more"
+        elif begin.host != this_host():
+            refused[handle.job] = f"it runs on {begin.host}; an engine there can do it"
+        else:
+            act(handle, begin)
+    return refused
+
+
+def _runs_here(begin: Begin) -> bool:
+    return begin.boot == this_boot() and is_alive(begin.payload)
+
+
+def _suspend(handle: Handle, begin: Begin) -> None:
+    # The group as one, so that nothing of it starts another process meanwhile; then what has left the group.
+    _kill_group(begin.payload, signal.SIGSTOP)
+    for process in _of_command(handle, begin):
+        _kill(process, signal.SIGSTOP)
+
+
+def _resume(handle: Handle, begin: Begin) -> None:
+    for process in _of_command(handle, begin):
+        _kill(process, signal.SIGCONT)
+    _kill_group(begin.payload, signal.SIGCONT)
+
+
+def _of_command(handle: Handle, begin: Begin) -> list[Process]:
+    """The processes of a job but for its script and what belongs to that, such as the timer."""
+    found: list[Process] = []
+    for process in _remains(handle, [begin.wrapper, begin.payload], begin.wrapper):
+        with contextlib.suppress(ProcessLookupError):
+            if os.getpgid(process.pid) != begin.wrapper.pid:
+                found.append(process)
+    return found
+
+
+def _kill(process: Process, number: int) -> None:
     """Signal this very process and no later one with its pid."""
     try:
         fd = os.pidfd_open(process.pid)
@@ -284,7 +329,7 @@ def _kill(process: Process, number: signal.Signals) -> None:
         os.close(fd)
 
 
-def _kill_group(leader: Process, number: signal.Signals) -> None:
+def _kill_group(leader: Process, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if is_alive(leader):
             os.killpg(leader.pid, number)

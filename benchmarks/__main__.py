@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import sys
 
-from . import local_jobs, slurm, work_directory
+from . import local_jobs, screen, slurm, work_directory
 
 ALL = {
     "overhead": local_jobs.overhead,
     "feeding": local_jobs.feeding,
     "memory": local_jobs.memory,
+    "loading": work_directory.loading,
     "listing": work_directory.listing,
     "idle": work_directory.idle,
     "latency": local_jobs.latency,
     "slurm": slurm.figures,
+    "start": screen.start,
+    "traffic": screen.traffic,
+    "slow": screen.slow,
+    "following": screen.following,
 }
 
 

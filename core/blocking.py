@@ -11,6 +11,7 @@ from .catalog import Catalog, Detail
 from .filters import Selection, parse_filter, parse_selection
 from .job import JobRow, JobSpec, Outcome
 from .lease import Lease
+from .progress import ProgressReader, with_progress
 from .settings import Settings, read_settings, write_settings
 from .supervisor import start_engine, stop_engine
 from .workdir import Hint, WorkDir
@@ -30,6 +31,10 @@ class BlockingJobManager:
         rows = self.catalog.all() if ended is None else self.catalog.recent(ended)
         return [row for row in rows if test(row)]
 
+    def glance(self, count: int) -> list[JobRow]:
+        """The ``count`` newest jobs, the newest first, in a few milliseconds however many jobs there are."""
+        return self.catalog.glance(count)
+
     def select(self, *words: str) -> list[JobRow]:
         """The jobs that ids, ranges and filter terms mean; raises FilterError."""
         return self.pick(parse_selection(words))
@@ -41,6 +46,10 @@ class BlockingJobManager:
     def detail(self, job: int) -> Detail | None:
         """One job in full, or None if there is no such job."""
         return self.catalog.detail(job)
+
+    def with_progress(self, rows: Sequence[JobRow]) -> list[JobRow]:
+        """These rows, those of running jobs with the progress that they show now."""
+        return with_progress(rows, ProgressReader(self.workdir))
 
     def engine(self) -> Lease | None:
         """Who drives the work directory now, if anybody."""
@@ -107,6 +116,26 @@ class BlockingJobManager:
     def release(self, jobs: Sequence[int]) -> list[Outcome]:
         """Let held jobs start."""
         return orders.release(self.workdir, jobs)
+
+    def signal(self, jobs: Sequence[int], name: str) -> list[Outcome]:
+        """Send a signal (``USR1``) to running jobs; raises ValueError for one that there is not."""
+        return orders.signal(self.workdir, jobs, name)
+
+    def suspend(self, jobs: Sequence[int]) -> list[Outcome]:
+        """Stop running jobs where they are; see ``orders.suspend``."""
+        return orders.suspend(self.workdir, jobs)
+
+    def resume(self, jobs: Sequence[int]) -> list[Outcome]:
+        """Let suspended jobs go on."""
+        return orders.resume(self.workdir, jobs)
+
+    def set_priority(self, jobs: Sequence[int], value: int) -> list[Outcome]:
+        """Give waiting jobs another priority; those with a higher one start first."""
+        return orders.set_priority(self.workdir, jobs, value)
+
+    def capabilities(self, backend: str) -> frozenset[str]:
+        """What a back end can do beside starting and stopping jobs: "suspend", "resume", "signal". Starts nothing."""
+        return frozenset[str](orders.capabilities(backend))
 
     def remove(self, jobs: Sequence[int]) -> list[Outcome]:
         """Delete ended jobs with their output for good."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
+import itertools
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -12,17 +14,21 @@ import msgspec
 from . import metadir
 from .conditions import JobEnd, evaluate
 from .filters import Selection, parse_filter
-from .identity import is_alive, this_boot, this_host
+from .identity import is_alive, is_stopped, this_boot, this_host
 from .index import Indexed, IndexReader, IndexUnusableError
 from .job import ENDED, IN_FLIGHT, LOCAL, JobRow, Reason, State
-from .journal import Change, JournalReader
 from .lease import Lease, is_held, read_lease
 from .settings import SettingsError, default_retries, read_settings
+from .sharing import share
+from .units import shown
 from .verdict import Facts, Observation, Verdict, judge, last_seen, summarize, will_retry
-from .workdir import INDEX, JOURNAL, WorkDir
+from .workdir import INDEX, WorkDir
 
-# Seconds between two looks at the jobs that have not ended, while no engine drives.
-_UNDRIVEN_POLL = 1.0
+# The longest list of rows that is made in one go.
+PORTION = 2000
+# Seconds that making one may take.
+_MOMENT = 0.03
+_NO_ID = 2**63 - 1
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -49,11 +55,77 @@ class Catalog:
     def __init__(self, workdir: WorkDir) -> None:
         """Read from ``workdir``, which must exist when a method is called (FileNotFoundError)."""
         self.workdir = workdir
+        self._shown_path = shown(workdir.path)
 
     def engine(self) -> Lease | None:
         """The lease of the engine that drives now, or None."""
         lease = read_lease(self.workdir)
         return lease if is_held(lease) else None
+
+    def glance(self, count: int) -> list[JobRow]:
+        """The ``count`` jobs with the highest ids, the highest first.
+
+        However many jobs there are, this takes as long as reading so many; only where there is no usable index, the
+        directory is listed. Rows are as in ``portions``.
+        """
+        try:
+            with IndexReader(self.workdir.file(INDEX)) as index:
+                found = index.newest(count)
+        except IndexUnusableError:
+            found = []
+        if not found:
+            return [row for rows in self.portions(heapq.nlargest(count, self.workdir.ids())) for row in rows]
+        newer = self._newer_than(found[0].row.id, count)
+        return [row for rows in self.portions([*newer, *found[: count - len(newer)]]) for row in rows]
+
+    def _newer_than(self, job: int, count: int) -> list[int]:
+        """Up to ``count`` jobs that the index does not know yet, the highest id first."""
+        following = range(job + 1, job + 1 + count)
+        return list(itertools.takewhile(lambda new: os.path.exists(self.workdir.metadir(new)), following))[::-1]
+
+    def counts(self) -> tuple[int, int]:
+        """How many jobs have not ended, and how many there are, by the engine's last word where there is one."""
+        try:
+            with IndexReader(self.workdir.file(INDEX)) as index:
+                return index.counts()
+        except IndexUnusableError:
+            rows = self.all()
+            return sum(row.state not in ENDED for row in rows), len(rows)
+
+    def indexed(self, *, ended: bool) -> Iterator[Indexed]:
+        """Yield what the index holds of the jobs that have ended or have not, the highest id first.
+
+        Stops early where the index cannot be read (any more). It may be written meanwhile.
+        """
+        below = _NO_ID
+        while True:
+            try:
+                with IndexReader(self.workdir.file(INDEX)) as index:
+                    page = index.ended_below(below, PORTION) if ended else index.active_below(below, PORTION)
+            except IndexUnusableError:
+                return
+            yield from page
+            if len(page) < PORTION:
+                return
+            below = page[-1].row.id
+
+    def portions(self, jobs: Iterable[Indexed | int]) -> Iterator[list[JobRow]]:
+        """The rows of these jobs, given as the index has them or as bare ids, in lists that were made in a moment.
+
+        Rows of jobs in flight have no ``elapsed`` here: whoever shows one counts from ``started`` on. A list may be
+        empty, and jobs that are not there are left out.
+        """
+        rows: list[JobRow] = []
+        driven, due = self.engine() is not None, time.monotonic() + _MOMENT
+        for job in jobs:
+            row = self._true(job, driven) if isinstance(job, Indexed) else self._derive(job, driven)
+            if row is not None:
+                rows.append(row)
+            if len(rows) >= PORTION or time.monotonic() > due:
+                yield rows
+                rows = []
+                driven, due = self.engine() is not None, time.monotonic() + _MOMENT
+        yield rows
 
     def all(self) -> list[JobRow]:
         """Every job, by id."""
@@ -75,12 +147,16 @@ class Catalog:
         wanted = set(jobs)
         if not wanted:
             return []
+        found = self._published(wanted)
+        return self._true_rows(found, wanted - {item.row.id for item in found})
+
+    def _published(self, jobs: Iterable[int]) -> list[Indexed]:
+        """What the index says of these jobs."""
         try:
             with IndexReader(self.workdir.file(INDEX)) as index:
-                found = index.some(wanted)
+                return index.some(jobs)
         except IndexUnusableError:
-            found = []
-        return self._true_rows(found, wanted - {item.row.id for item in found})
+            return []
 
     def pick(self, selection: Selection) -> list[JobRow]:
         """The jobs that a selection means, by id."""
@@ -97,10 +173,12 @@ class Catalog:
 
     def judged(self, jobs: Iterable[int]) -> Iterator[tuple[int, Detail | None]]:
         """Each of these jobs as its folder says right now, without its earlier attempts; None if it is not there."""
-        driven = self.engine() is not None
-        for job in jobs:
+        driven, wanted = self.engine() is not None, list(jobs)
+        published = {item.row.id: item.row for item in self._published(wanted)} if driven else {}
+        for job in wanted:
             facts = self._facts(job)
-            yield job, None if facts is None else Detail(self._row(job, facts, driven), facts, [])
+            row = None if facts is None else self._row(job, facts, driven, published.get(job))
+            yield job, None if facts is None or row is None else Detail(row, facts, [])
 
     def _checked(self, query: Callable[[IndexReader], list[Indexed]]) -> list[JobRow]:
         """The rows of a query that are still true, the others made anew, and the jobs the index does not know."""
@@ -115,14 +193,17 @@ class Catalog:
     def _true_rows(self, found: list[Indexed], unknown: Iterable[int]) -> list[JobRow]:
         """Rows of the index as far as they are still true, and rows made anew for the others and ``unknown`` jobs."""
         driven = self.engine() is not None
-        rows: list[JobRow | None] = []
-        for item in found:
-            job = item.row.id
-            true = self.workdir.mtime_ns(job) == item.mtime and (driven or item.row.state not in IN_FLIGHT)
-            rows.append(item.row if true else self._derive(job, driven))
-        rows += [self._derive(job, driven) for job in unknown]
+        rows = [self._true(item, driven) for item in found] + [self._derive(job, driven) for job in unknown]
         now = time.time()
         return sorted((_aged(row, now) for row in rows if row is not None), key=lambda row: row.id)
+
+    def _true(self, item: Indexed, driven: bool) -> JobRow | None:
+        """The row of the index where its folder has not changed since, else one made anew."""
+        row = item.row
+        if self.workdir.mtime_ns(row.id) != item.mtime or (row.state in IN_FLIGHT and not driven):
+            return self._derive(row.id, driven, row)
+        # The work directory may have been moved.
+        return row if row.workdir == self._shown_path else msgspec.structs.replace(row, workdir=self._shown_path)
 
     def _facts(self, job: int) -> Facts | None:
         try:
@@ -134,16 +215,20 @@ class Catalog:
         # A folder without job.json is a job just being made, or one that was never made to the end.
         return facts if facts.spec is not None or metadir.SPEC in facts.damaged else None
 
-    def _derive(self, job: int, driven: bool) -> JobRow | None:
+    def _derive(self, job: int, driven: bool, published: JobRow | None = None) -> JobRow | None:
         facts = self._facts(job)
-        return None if facts is None else self._row(job, facts, driven)
+        return None if facts is None else self._row(job, facts, driven, published)
 
-    def _row(self, job: int, facts: Facts, driven: bool) -> JobRow:
+    def _row(self, job: int, facts: Facts, driven: bool, published: JobRow | None) -> JobRow:
+        """The row by the facts, and of a job in flight by what the engine saw and ``published``."""
         verdict = judge(facts)
         if verdict.state in IN_FLIGHT and facts.spec is not None and facts.spec.backend != LOCAL:
-            verdict = judge(facts, last_seen(self._published(job), facts))
+            known = published or next((item.row for item in self._published([job])), None)
+            verdict = judge(facts, last_seen(known, facts))
         elif verdict.state in IN_FLIGHT and not driven:
             verdict = judge(facts, _look(facts))
+        elif published is not None and _sees_more(published, facts, verdict.state):
+            verdict = Verdict(published.state, detail=published.detail)
         if verdict.state is State.FAILED and will_retry(facts, verdict, self._default_retries(facts)):
             verdict = Verdict(State.QUEUED, detail=f"attempt {facts.attempt + 1} follows")
         if verdict.state is State.CREATED and facts.spec is not None:
@@ -152,19 +237,11 @@ class Catalog:
             verdict = Verdict(
                 State.CREATED if waits else State.QUEUED, detail=f"waits for {outlook.why}" if waits else ""
             )
-        if verdict.state is State.QUEUED and driven and facts.spec is not None and facts.spec.backend != LOCAL:
-            published = self._published(job)
-            if published is not None and published.state is State.QUEUED and published.attempt == facts.attempt:
-                verdict = msgspec.structs.replace(verdict, detail=published.detail)
-        return summarize(job, self.workdir.path, facts, verdict)
-
-    def _published(self, job: int) -> JobRow | None:
-        """The row that an engine made of a job last."""
-        try:
-            with IndexReader(self.workdir.file(INDEX)) as index:
-                return next((item.row for item in index.some({job})), None)
-        except IndexUnusableError:
-            return None
+        if verdict.state is State.QUEUED and published is not None and published.attempt == facts.attempt:
+            # The engine knows why a scheduler does not take it now.
+            kept = published.detail if published.state is State.QUEUED and published.backend != LOCAL else ""
+            verdict = msgspec.structs.replace(verdict, detail=verdict.detail or kept)
+        return share(summarize(job, self.workdir.path, facts, verdict))
 
     def _default_retries(self, facts: Facts) -> int:
         if facts.settled or facts.spec is None or facts.spec.retry.limit is not None:
@@ -183,6 +260,13 @@ class Catalog:
         return "ok" if state is State.FINISHED else "fail"
 
 
+def _sees_more(published: JobRow, facts: Facts, state: State) -> bool:
+    """Whether the engine's word says more of a job in flight than the facts, which give it this state."""
+    if published.attempt != facts.attempt or published.state not in IN_FLIGHT:
+        return False
+    return state is State.SUBMITTED or (state is State.RUNNING and published.state is State.SUSPENDED)
+
+
 def _aged(row: JobRow, now: float) -> JobRow:
     """The row with the time that a job in flight has run until now."""
     if row.started is None or row.state not in IN_FLIGHT:
@@ -198,7 +282,7 @@ def _look(facts: Facts) -> Observation | None:
     if begin.boot != this_boot():
         return Observation("gone", Reason.NODE_FAILURE, "this machine was restarted while it ran")
     if is_alive(begin.wrapper) or is_alive(begin.payload):
-        return Observation("running")
+        return Observation("suspended" if is_stopped(begin.payload) else "running")
     return Observation("gone", Reason.LOST, "the job script was killed before it could record the exit code")
 
 
@@ -212,92 +296,3 @@ def _attempts(folder: str, facts: Facts) -> list[Attempt]:
         code = end.exit_code if end is not None else engine_end.exit_code if engine_end is not None else None
         found.append(Attempt(number, code, begin.at if begin is not None else None, ended, kept))
     return found
-
-
-def _timeless(row: JobRow) -> JobRow:
-    """The row without the time that a job in flight has run: it changes all the time, and that is no news."""
-    return row if row.state in ENDED or row.elapsed is None else msgspec.structs.replace(row, elapsed=None)
-
-
-class Follower:
-    """Tells what changed since the last call. ``rows`` is the state at the start, to which changes apply in order.
-
-    Rows of jobs in flight have no ``elapsed`` here: whoever shows one counts from ``started`` on.
-    """
-
-    def __init__(self, catalog: Catalog, ended: int | None) -> None:
-        """Start with every job that has not ended and the ``ended`` newest that have (None: all)."""
-        self._catalog = catalog
-        self._ended = ended
-        # Before the rows: a change in between is then told twice, never lost.
-        self._journal = JournalReader(catalog.workdir.file(JOURNAL))
-        self._looked_at = 0.0
-        self._mtime = 0
-        self._unmade: set[int] = set()
-        self.rows = self._read()
-
-    def _read(self) -> list[JobRow]:
-        self._known = set(self._catalog.workdir.ids())
-        rows = self._catalog.all() if self._ended is None else self._catalog.recent(self._ended)
-        rows = [_timeless(row) for row in rows]
-        self._active = {row.id: row for row in rows if row.state not in ENDED}
-        return rows
-
-    def poll(self) -> list[Change]:
-        """The changes since the last call. Raises FileNotFoundError when the work directory is gone."""
-        changes = self._journal.read()
-        if changes is None:
-            known, told, active = self._known, self._active, set(self._active)
-            rows = self._read()
-            self._active = told
-            # What ended in between may be too old an end for the list, but it is news to our client.
-            rows += self._catalog.some(active - {row.id for row in rows})
-            changes = [Change(row=row) for row in rows]
-            changes += [Change(removed=job) for job in known - self._known]
-        else:
-            changes += self._unannounced()
-        return self._without_repeats(changes)
-
-    def _unannounced(self) -> list[Change]:
-        """What the journal does not tell: new folders the engine has not seen yet, and all while no engine drives."""
-        changes: list[Change] = []
-        mtime = os.stat(self._catalog.workdir.path).st_mtime_ns
-        if mtime != self._mtime or self._unmade:
-            self._mtime = mtime
-            present = set(self._catalog.workdir.ids())
-            changes += [Change(removed=job) for job in self._known - present]
-            rows = self._catalog.some(present - self._known)
-            changes += [Change(row=row) for row in rows]
-            # A folder without its job.json yet is looked at again the next time.
-            self._unmade = present - self._known - {row.id for row in rows}
-            self._known = present - self._unmade
-        now = time.monotonic()
-        if self._active and now - self._looked_at >= _UNDRIVEN_POLL:
-            self._looked_at = now
-            if self._catalog.engine() is None:
-                changes += [Change(row=row) for row in self._catalog.some(self._active)]
-        return changes
-
-    def _without_repeats(self, changes: list[Change]) -> list[Change]:
-        kept: list[Change] = []
-        for change in changes:
-            if change.removed is not None:
-                self._active.pop(change.removed, None)
-                self._known.discard(change.removed)
-            elif change.row is not None:
-                row = _timeless(change.row)
-                if self._active.get(row.id) == row:
-                    continue
-                self._known.add(row.id)
-                if row.state in ENDED:
-                    self._active.pop(row.id, None)
-                else:
-                    self._active[row.id] = row
-                change = Change(row=row)
-            kept.append(change)
-        return kept
-
-    @property
-    def active(self) -> int:
-        """How many jobs have not ended."""
-        return len(self._active)

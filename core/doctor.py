@@ -8,17 +8,21 @@ import anyio
 import anyio.to_thread
 import msgspec
 
+from . import metadir
 from .catalog import Catalog
 from .choosing import chosen, prospects
+from .filters import id_ranges
 from .identity import file_system
 from .index import IndexReader, IndexUnusableError
-from .job import ENDED, LOCAL, Reason, State
+from .job import ENDED, LOCAL, State
 from .lease import is_held, read_lease
 from .settings import config_path
+from .units import counted
 from .workdir import INBOX, INDEX, WorkDir
 
 _LEAST_FREE = 2**20
 _LEAST_INODES = 16
+_REPAIR = "put it back from a copy, or remove the job with jobtui rm"
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -66,29 +70,33 @@ def _engine(workdir: WorkDir) -> Finding:
     if lease is not None and is_held(lease):
         hints = len(os.listdir(workdir.file(INBOX)))
         return Finding(
-            True, f"an engine drives it: pid {lease.process.pid} on {lease.host}; {hints} hints not taken yet"
+            True,
+            f"an engine drives it: pid {lease.process.pid} on {lease.host}; {counted(hints, 'hint')} not taken yet",
         )
     rows = Catalog(workdir).recent(0)
     active = sum(row.state not in ENDED and row.state is not State.HELD for row in rows)
     if active:
-        words = f"no engine drives it, and {active} jobs have not ended; start one with: jobtui engine start"
-        return Finding(False, words)
+        have = "has" if active == 1 else "have"
+        return Finding(
+            False,
+            f"no engine drives it, and {counted(active, 'job')} {have} not ended; start one with: jobtui engine start",
+        )
     return Finding(True, "no engine runs, and none is needed")
 
 
 def _jobs(workdir: WorkDir) -> Finding:
-    rows = Catalog(workdir).all()
-    damaged = [row.id for row in rows if row.reason == Reason.DAMAGED]
+    ids = workdir.ids()
+    # Read, whatever the index says: a file that was damaged in place leaves no mark on its folder.
+    damaged = [job for job in ids if metadir.is_spec_damaged(workdir.metadir(job))]
     if damaged:
-        return Finding(
-            False, f"{len(rows)} jobs; job.json cannot be read of {damaged}: look, then remove with jobtui rm"
-        )
-    return Finding(True, f"{len(rows)} jobs")
+        words = f"{counted(len(ids), 'job')}; job.json cannot be read of {id_ranges(damaged)}: {_REPAIR}"
+        return Finding(False, words)
+    return Finding(True, counted(len(ids), "job"))
 
 
 def _index(workdir: WorkDir) -> Finding:
     try:
         with IndexReader(workdir.file(INDEX)) as index:
-            return Finding(True, f"the index knows {len(index.ids())} jobs")
+            return Finding(True, f"the index knows {counted(index.counts()[1], 'job')}")
     except IndexUnusableError as error:
         return Finding(True, f"no usable index ({error}); the next engine makes it anew")

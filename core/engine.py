@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections import defaultdict
-from collections.abc import Generator
+from collections.abc import Mapping, Sequence
 
 import anyio
 import anyio.lowlevel
@@ -27,7 +27,8 @@ from .backend import (
     mark,
     split,
 )
-from .job import IN_FLIGHT, Accepted, EngineEnd, Reason, Resources, State, Submitting
+from .groups import single_errors
+from .job import IN_FLIGHT, Accepted, EngineEnd, Obeyed, Order, Reason, Resources, State, Submitting
 from .lane import Lane
 from .lease import RENEWAL, HeldLease, take
 from .publisher import Publisher
@@ -35,7 +36,7 @@ from .queue import Yard
 from .roster import Roster
 from .script import job_script
 from .settings import Settings, SettingsError, read_settings
-from .verdict import Facts, Observation, judge
+from .verdict import Facts, Observation, due_orders, judge
 from .workdir import LOG, WAKE, WorkDir
 
 _log = logging.getLogger("jobtui.engine")
@@ -50,21 +51,13 @@ _TROUBLE_PAUSE = 5.0
 _ENVIRONMENTS_KEPT = 16
 # Seconds that submissions under way have to be answered when the engine ends; the next one would look for them.
 _PARTING = 3.0
+# Seconds that a job script needs at most to say who it is; and after which orders may have taken effect.
+_FIRST_WORD = 0.05
+_EFFECT = (0.02, 1.0)
 
 
 class WorkDirGoneError(Exception):
     """The work directory was removed under the engine, or another engine took it over."""
-
-
-@contextlib.contextmanager
-def single_errors() -> Generator[None]:
-    """Raise the error itself where a task group wraps just one."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        if len(group.exceptions) == 1:
-            raise group.exceptions[0] from None
-        raise
 
 
 class Engine:
@@ -277,6 +270,7 @@ class Engine:
         handles = [self._handle(job, facts) for job, facts in sent]
         snapshot = await backend.poll(handles)
         stop: defaultdict[float, list[Handle]] = defaultdict(list)
+        orders: defaultdict[tuple[str, str], list[Handle]] = defaultdict(list)
         for handle in handles:
             with self._roster.trouble_of(handle.job):
                 # Read again after the look: an end written in between is there now.
@@ -287,6 +281,9 @@ class Engine:
                 grace = self._stop_grace(handle.job, facts) if verdict.state is State.CANCELLING else None
                 if grace is not None:
                     stop[grace].append(self._handle(handle.job, facts))
+                for order in self._take_orders(handle.job, facts, verdict.state, backend):
+                    orders[order.verb, order.signal].append(self._handle(handle.job, facts))
+        await self._obey(orders, backend)
         for grace, some in stop.items():
             for job, why in (await backend.cancel(some, grace)).items():
                 _log.error("job %d could not be cancelled: %s", job, why)
@@ -334,6 +331,32 @@ class Engine:
             return None
         tracked.asked_to_stop = told
         return 0.0 if cancel.force else tracked.spec.grace
+
+    def _take_orders(self, job: int, facts: Facts, state: State, backend: Backend) -> list[Order]:
+        """The orders that are to be carried out now. Written down first: a signal sent twice may do harm."""
+        orders = due_orders(facts)
+        if not orders or state not in (State.RUNNING, State.SUSPENDED, State.CANCELLING):
+            return []
+        if facts.begin is None and not backend.polled:
+            # It is just starting: its processes are not known yet.
+            self._roster.look_again(job, _FIRST_WORD)
+            return []
+        metadir.write_fact(self.workdir.metadir(job), metadir.OBEYED, Obeyed(orders[-1].serial))
+        return orders
+
+    async def _obey(self, orders: Mapping[tuple[str, str], Sequence[Handle]], backend: Backend) -> None:
+        for (verb, name), handles in orders.items():
+            if verb not in backend.capabilities:
+                refused = dict.fromkeys((handle.job for handle in handles), "the back end cannot do that")
+            elif verb == "signal":
+                refused = await backend.signal(handles, name)
+            else:
+                refused = await backend.order("suspend" if verb == "suspend" else "resume", handles)
+            for job, why in refused.items():
+                _log.error("job %d: %s could not be carried out: %s", job, f"{verb} {name}".strip(), why)
+            for handle in handles:
+                for pause in _EFFECT:
+                    self._roster.look_again(handle.job, pause)
 
     async def _sweep(self) -> None:
         """Stop what jobs that ran into their time limit left behind."""

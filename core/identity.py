@@ -61,6 +61,12 @@ def is_alive(process: Process) -> bool:
     return start_ticks(process.pid) == process.ticks
 
 
+def is_stopped(process: Process) -> bool:
+    """Whether this very process was stopped by a signal (STOP, TSTP ...) and has not been told to go on."""
+    fields = _stat_fields(process.pid)
+    return fields is not None and fields[0] == "T" and int(fields[_START_FIELD]) == process.ticks
+
+
 def myself() -> Process:
     """The identity of the calling process."""
     return Process(os.getpid(), start_ticks(os.getpid()) or 0)

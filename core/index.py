@@ -12,6 +12,7 @@ import msgspec
 
 from .identity import file_system
 from .job import ENDED, JobRow
+from .sharing import share
 
 _SCHEMA_VERSION = 1
 _SCHEMA = f"""
@@ -78,7 +79,7 @@ class IndexReader:
         decoder = msgspec.json.Decoder(JobRow)
         try:
             found = self._db.execute(f"SELECT mtime, row FROM job {where}", values).fetchall()  # noqa: S608
-            return [Indexed(decoder.decode(row), mtime) for mtime, row in found]
+            return [Indexed(share(decoder.decode(row)), mtime) for mtime, row in found]
         except _DAMAGE as error:
             raise IndexUnusableError(str(error)) from error
 
@@ -94,6 +95,19 @@ class IndexReader:
         """The ``count`` jobs that ended last, the newest first."""
         return self._query("WHERE ended IS NOT NULL ORDER BY ended DESC, id DESC LIMIT ?", (count,))
 
+    def newest(self, count: int) -> list[Indexed]:
+        """The ``count`` jobs with the highest ids, the highest first."""
+        return self._query("ORDER BY id DESC LIMIT ?", (count,))
+
+    def active_below(self, job: int, count: int) -> list[Indexed]:
+        """Up to ``count`` jobs that have not ended with ids below ``job``, the highest first."""
+        return self._query("WHERE ended IS NULL AND id < ? ORDER BY id DESC LIMIT ?", (job, count))
+
+    def ended_below(self, job: int, count: int) -> list[Indexed]:
+        """Up to ``count`` jobs that have ended with ids below ``job``, the highest first."""
+        # By id, whatever the planner thinks of the index by end.
+        return self._query("NOT INDEXED WHERE ended IS NOT NULL AND id < ? ORDER BY id DESC LIMIT ?", (job, count))
+
     def some(self, jobs: Iterable[int]) -> list[Indexed]:
         """The rows of these jobs, as far as there are any, in no order."""
         wanted = list(jobs)
@@ -102,6 +116,14 @@ class IndexReader:
             part = wanted[start : start + 500]
             found += self._query(f"WHERE id IN ({','.join('?' * len(part))})", part)
         return found
+
+    def counts(self) -> tuple[int, int]:
+        """How many jobs have not ended, and how many there are."""
+        try:
+            active = self._db.execute("SELECT count(*) FROM job WHERE ended IS NULL").fetchone()[0]
+            return active, self._db.execute("SELECT count(*) FROM job").fetchone()[0]
+        except _DAMAGE as error:
+            raise IndexUnusableError(str(error)) from error
 
     def ids(self) -> set[int]:
         """The ids of all rows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -250,16 +250,43 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     force: bool = False
 
 
+class Order(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One order in ``job.intent`` for a running attempt, to be carried out once: a later one has a higher ``serial``.
+
+    ``at`` is epoch seconds; ``signal`` says which one to send, without "SIG".
+    """
+
+    serial: int
+    attempt: int
+    verb: Literal["signal", "suspend", "resume"]
+    at: float
+    by: str
+    signal: str = ""
+
+
 class Intent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """``job.intent``: what is asked of the job and still stands; ``hold`` is True, False (released) or unsaid."""
+    """``job.intent``: what is asked of the job.
+
+    ``cancel``, ``retry``, ``hold`` (True, False for released, or unsaid) and ``priority`` (instead of the spec's) stand
+    until they are changed. ``orders`` are the newest of those that were given, oldest first.
+    """
 
     cancel: Asked | None = None
     retry: Asked | None = None
     hold: bool | None = None
+    priority: int | None = None
+    orders: tuple[Order, ...] = ()
 
 
-class JobRow(msgspec.Struct, kw_only=True, frozen=True):
-    """One job as clients see it, and the objects of ``--json``. Times are epoch seconds, elapsed is seconds.
+class Obeyed(msgspec.Struct, frozen=True):
+    """``job.obeyed``: the orders up to this ``serial`` were carried out, or could not be."""
+
+    serial: int
+
+
+# Without garbage collection: rows are many, and hold nothing that could hold them.
+class JobRow(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+    """One job as clients see it. Times are epoch seconds, elapsed is seconds.
 
     ``reason`` is a stable word, ``detail`` the same for people, ``expected`` when a scheduler means to start it.
     Text fields may hold any character: escape them before they reach a terminal.
@@ -273,7 +300,6 @@ class JobRow(msgspec.Struct, kw_only=True, frozen=True):
     backend: str = LOCAL
     jid: str | None = None
     workdir: str = ""
-    metadir: str = ""
     command: str = ""
     cwd: str = ""
     attempt: int = 1
@@ -295,6 +321,16 @@ class JobRow(msgspec.Struct, kw_only=True, frozen=True):
     resubmitted_from: int | None = None
     progress: float | None = None
     expected: float | None = None
+
+    @property
+    def metadir(self) -> str:
+        """The job's folder."""
+        return f"{self.workdir}/{self.id}"
+
+
+def as_object(row: JobRow) -> dict[str, Any]:
+    """The object of ``--json`` for a row."""
+    return {**msgspec.to_builtins(row), "metadir": row.metadir}
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -8,12 +8,16 @@ import os
 import msgspec
 
 from .job import JobRow
+from .sharing import share
 
-# A journal that grew past this many bytes is begun anew; clients notice and read the index once.
+# A journal that grew past this many bytes is begun anew.
 _FULL = 16 * 2**20
-# The first line, which no other journal has.
+# Bytes that are read at once, unless a single line is longer.
+_PIECE = 2**20
+# The first line names the journal as no other is named; the second names the one that was written before it.
+_BEGUN = b'{"begun":"'
+_NAME_BYTES = 16
 _FIRST_BYTES = 29
-_NONE = (0, b"")
 
 
 class Change(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -30,21 +34,26 @@ class JournalWriter:
         """Write to ``path``. Raises OSError."""
         self._path = path
         self._fd = -1
+        self._name = b""
         self._open(fresh=False)
 
     def _open(self, *, fresh: bool) -> None:
         if self._fd >= 0:
             os.close(self._fd)
         if fresh:
-            # A new file and not a truncated one: readers see by its inode that they must start anew.
+            # A new file and not a truncated one: readers finish the old one, which they have open, before the new one.
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._path)
-        self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         status = os.fstat(self._fd)
         self._inode, self._size = status.st_ino, status.st_size
-        # A new journal is told from an old one by its first line: its inode may have been the old one's.
-        # A line cut short by a full disk or a kill must not swallow the next one.
-        first = b"\n" if self._size else b'{"begun":"%s"}\n' % os.urandom(8).hex().encode()
+        if self._size:
+            # A line cut short by a full disk or a kill must not swallow the next one.
+            first = b"\n"
+            self._name = _name(os.pread(self._fd, _FIRST_BYTES, 0))
+        else:
+            before, self._name = self._name, os.urandom(8).hex().encode()
+            first = b'{"begun":"%s"}\n{"after":"%s"}\n' % (self._name, before)
         self._size += os.write(self._fd, first)
 
     def append(self, rows: list[JobRow], removed: list[int]) -> None:
@@ -67,43 +76,92 @@ class JournalWriter:
         os.close(self._fd)
 
 
+def _name(first: bytes) -> bytes:
+    """What a journal is called by its first line; "" if it has none."""
+    return first[len(_BEGUN) : len(_BEGUN) + _NAME_BYTES] if first.startswith(_BEGUN) else b""
+
+
 class JournalReader:
-    """Reads what was appended since the last call."""
+    """Reads what was appended since the last call, also across the beginning of a new journal."""
 
     def __init__(self, path: str) -> None:
         """Start at the present end of the journal at ``path``."""
         self._path = path
-        self._which, self._offset = self._end()
+        self._fd = -1
+        self._offset = 0
+        self.behind = False
+        if self._open():
+            self._offset = os.fstat(self._fd).st_size
 
-    def _end(self) -> tuple[tuple[int, bytes], int]:
-        """Which journal there is (inode and first bytes), and its size."""
+    def __del__(self) -> None:
+        """Close the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+
+    def _open(self) -> bool:
+        """Open the journal that there is now, at its beginning; False if there is none."""
         try:
             fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            return _NONE, 0
+            return False
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd, self._offset = fd, 0
+        return True
+
+    def _is_replaced(self) -> bool:
+        """Whether there is another journal than ours now. While ours is open, no other file can have its inode."""
         try:
-            status = os.fstat(fd)
-            return (status.st_ino, os.pread(fd, _FIRST_BYTES, 0)), status.st_size
-        finally:
-            os.close(fd)
+            now = os.stat(self._path)
+        except FileNotFoundError:
+            # The next change makes a new one.
+            return False
+        ours = os.fstat(self._fd)
+        return (now.st_dev, now.st_ino) != (ours.st_dev, ours.st_ino)
 
     def read(self) -> list[Change] | None:
-        """The changes since the last call, oldest first; None: it was begun anew, so read everything once."""
-        which, size = self._end()
-        if self._which == _NONE:
+        """The changes since the last call, oldest first; None: some may be missing, so read everything once.
+
+        Not all of very many are given at once: ``behind`` then says that there are more.
+        """
+        if self._fd < 0:
             # There was none when we began: all of it is news.
-            self._which = which
-        same = which[0] == self._which[0] and which[1].startswith(self._which[1])
-        self._which = which
-        if not same or size < self._offset:
+            return self._rest() if self._open() else []
+        try:
+            # Asked first: nobody writes to a journal any more that another one has taken the place of.
+            replaced = self._is_replaced()
+            changes = self._rest()
+            if not replaced or self.behind:
+                return changes
+            name = _name(os.pread(self._fd, _FIRST_BYTES, 0))
+        except OSError:
+            # Another machine removed it, on a network file system.
+            changes, name = None, b""
+        if self._open() and changes is not None and name and self._follows(name):
+            more = self._rest()
+            return None if more is None else changes + more
+        self._offset = os.fstat(self._fd).st_size
+        return None
+
+    def _follows(self, name: bytes) -> bool:
+        """Whether the journal that we have open was begun right after the one called ``name``."""
+        return os.pread(self._fd, 2 * _FIRST_BYTES, 0)[_FIRST_BYTES:] == b'{"after":"%s"}\n' % name
+
+    def _rest(self) -> list[Change] | None:
+        """The complete lines that were not read yet; None where the file was cut, or a line makes no sense."""
+        size = os.fstat(self._fd).st_size
+        self.behind = False
+        if size < self._offset:
             self._offset = size
             return None
         if size == self._offset:
             return []
-        with open(self._path, "rb") as file:
-            file.seek(self._offset)
-            data = file.read(size - self._offset)
+        data = os.pread(self._fd, min(size - self._offset, _PIECE), self._offset)
         complete = data.rfind(b"\n") + 1
+        if not complete:
+            data = os.pread(self._fd, size - self._offset, self._offset)
+            complete = data.rfind(b"\n") + 1
+        self.behind = self._offset + len(data) < size
         self._offset += complete
         changes: list[Change] = []
         for line in data[:complete].split(b"\n"):
@@ -113,6 +171,8 @@ class JournalReader:
                 change = msgspec.json.decode(line, type=Change)
             except (msgspec.MsgspecError, ValueError):
                 return None
+            if change.row is not None:
+                share(change.row)
             if change.row is not None or change.removed is not None:
                 changes.append(change)
         return changes

@@ -17,12 +17,12 @@ from anyio.abc import TaskGroup
 from . import metadir
 from .backend import Answer, Backend, Foreign, Handle, History, Rejected, Request, Snapshot, Task, Took, Uncertain
 from .identity import file_system
-from .job import Accepted, State
+from .job import Accepted, Obeyed, State
 from .laneorders import Orders
 from .pollplan import PollPlan
 from .roster import Roster
 from .sightings import Sighting
-from .verdict import Facts, Observation, Verdict, last_seen
+from .verdict import Facts, Observation, Verdict, due_orders, last_seen
 from .workdir import WorkDir
 
 _log = logging.getLogger("jobtui.engine")
@@ -253,6 +253,13 @@ class Lane:
                 tracked.asked_to_stop = told
                 self._orders.cancel(known.handle, 0.0 if cancel.force else tracked.spec.grace)
             return
+        due = due_orders(facts)
+        if due and verdict.state in (State.RUNNING, State.SUSPENDED):
+            # Written down first: a signal sent twice may do harm.
+            metadir.write_fact(self._workdir.metadir(job), metadir.OBEYED, Obeyed(due[-1].serial))
+            for order in due:
+                if order.verb in self.backend.capabilities:
+                    self._orders.once((order.verb, order.signal), known.handle)
         wish = facts.intent.hold
         if wish is not None and wish != known.wish:
             known.wish = wish

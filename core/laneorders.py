@@ -20,6 +20,8 @@ _GATHER = 0.05
 _AGAIN, _AGAIN_MOST = 5.0, 300.0
 
 Told = Callable[[Iterable[int]], None]
+# What is ordered, and for "signal" which one.
+Once = tuple[Literal["signal", "suspend", "resume"], str]
 
 
 class _Order(msgspec.Struct):
@@ -39,6 +41,7 @@ class Orders:
         self._backend = backend
         self._told = told
         self._standing: dict[int, _Order] = {}
+        self._once: list[tuple[Once, Handle]] = []
         self._bell = anyio.Event()
 
     def cancel(self, handle: Handle, grace: float) -> None:
@@ -49,6 +52,11 @@ class Orders:
     def give(self, verb: Verb, handle: Handle) -> None:
         """Give an order that the scheduler can carry out."""
         self._standing[handle.job] = _Order(handle, verb)
+        self._bell.set()
+
+    def once(self, order: Once, handle: Handle) -> None:
+        """Give an order a single time, whatever becomes of it: one that comes twice may do harm."""
+        self._once.append((order, handle))
         self._bell.set()
 
     def refusal(self, job: int) -> str:
@@ -62,13 +70,32 @@ class Orders:
             self._bell = anyio.Event()
             now = time.monotonic()
             due = [order for order in self._standing.values() if order.due <= now]
-            if due:
+            if due or self._once:
                 await anyio.sleep(_GATHER)
+                await self._give_once()
                 await self._give([order for order in self._standing.values() if order.due <= time.monotonic()])
                 continue
             first = min((order.due for order in self._standing.values()), default=float("inf"))
             with anyio.move_on_after(first - now):
                 await self._bell.wait()
+
+    async def _give_once(self) -> None:
+        groups: defaultdict[Once, list[Handle]] = defaultdict(list)
+        for order, handle in self._once:
+            groups[order].append(handle)
+        self._once = []
+        for (verb, name), handles in groups.items():
+            try:
+                if verb == "signal":
+                    refused = await self._backend.signal(handles, name)
+                else:
+                    refused = await self._backend.order(verb, handles)
+            except Exception:  # noqa: BLE001 logged with its traceback
+                _log.exception("a bug in the back end %s", self._backend.name)
+                refused = {}
+            for job, words in refused.items():
+                _log.error("job %d: %s refuses to %s it: %s", job, self._backend.name, f"{verb} {name}".strip(), words)
+            self._told([handle.job for handle in handles])
 
     async def _give(self, orders: list[_Order]) -> None:
         groups: defaultdict[tuple[Verb | Literal["cancel"], float], list[_Order]] = defaultdict(list)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from . import metadir, orders
-from .catalog import Catalog, Detail, Follower
+from .catalog import Catalog, Detail
 from .dossier import Dossier, dossier
-from .engine import single_errors
 from .filters import parse_filter, parse_selection
+from .follower import Follower
+from .groups import single_errors
 from .job import ENDED, JobRow, JobSpec, Outcome, State
 from .journal import Change
 from .lease import Lease
 from .logfile import Added, LogFile
+from .progress import ProgressReader
 from .supervisor import ensure_engine
 from .watch import changes_in
 from .workdir import JOURNAL, WorkDir
@@ -30,23 +32,40 @@ _HEARTBEAT = 0.5
 
 
 class Feed:
-    """The jobs at one moment (``rows``), and from then on their changes: ``async for changes in feed``."""
+    """The jobs of a work directory from one moment on: first those that there are, then their changes.
 
-    def __init__(self, catalog: Catalog, follower: Follower) -> None:
-        """Use ``JobManager.follow``."""
-        self._catalog, self._follower = catalog, follower
-        self.rows: list[JobRow] = follower.rows
+    ``rows``: the jobs that ``follow`` read; a feed of ``stream`` has none here, but gives them by ``load``. Rows of
+    jobs in flight have no ``elapsed``: whoever shows one counts from ``started`` on.
+    """
 
-    async def __aiter__(self) -> AsyncIterator[list[Change]]:
+    def __init__(self, workdir: WorkDir, follower: Follower, rows: list[JobRow]) -> None:
+        """Use ``JobManager.stream`` or ``JobManager.follow``."""
+        self._workdir, self._follower = workdir, follower
+        self.rows = rows
+
+    async def load(self) -> AsyncGenerator[list[JobRow]]:
+        """Yield every job, in lists of up to a few thousand, each made in a moment in a thread.
+
+        The newest come first, then all that have not ended, then the rest from the newest on. A row replaces an
+        earlier one of the same job. Raises FileNotFoundError when the work directory is gone.
+        """
+        portions = self._follower.load()
+        while (rows := await anyio.to_thread.run_sync(next, portions, None)) is not None:
+            if rows:
+                yield rows
+
+    async def __aiter__(self) -> AsyncGenerator[list[Change]]:
         """Yield the changes as they happen, oldest first, never an empty list.
 
         Raises FileNotFoundError when the work directory is gone.
         """
-        workdir = self._catalog.workdir
-        async for _ in changes_in([workdir.path, workdir.file(JOURNAL)], _HEARTBEAT):
-            changes = await anyio.to_thread.run_sync(self._follower.poll)
-            if changes:
-                yield changes
+        async for _ in changes_in([self._workdir.path, self._workdir.file(JOURNAL)], _HEARTBEAT):
+            more = True
+            while more:
+                changes = await anyio.to_thread.run_sync(self._follower.poll)
+                if changes:
+                    yield changes
+                more = self._follower.behind
 
 
 class JobManager:
@@ -60,6 +79,7 @@ class JobManager:
         """Use the work directory at a path; it is made when the first job is submitted."""
         self.workdir = workdir if isinstance(workdir, WorkDir) else WorkDir(workdir)
         self.catalog = Catalog(self.workdir)
+        self._progress = ProgressReader(self.workdir)
 
     async def _call(self, function: Callable[..., _T], *values: object) -> _T:
         return await anyio.to_thread.run_sync(lambda: function(*values))
@@ -87,13 +107,35 @@ class JobManager:
         """One job with its attempts, files, conditions and script, or None if there is no such job; raises OSError."""
         return await self._call(dossier, self.catalog, job)
 
+    async def progress(self, jobs: Iterable[int]) -> dict[int, float]:
+        """How far running jobs are, 0 to 1, as far as they show it: in ``job.progress``, or at the end of their output.
+
+        Meant for the jobs in view: asking again costs little where nothing was written.
+        """
+        return await self._call(self._progress.of, list(jobs))
+
     async def engine(self) -> Lease | None:
         """Who drives the work directory now, if anybody."""
         return await self._call(self.catalog.engine)
 
+    async def glance(self, count: int) -> list[JobRow]:
+        """The ``count`` newest jobs, the newest first, in a few milliseconds however many jobs there are.
+
+        Raises FileNotFoundError where there is no work directory.
+        """
+        return await self._call(self.catalog.glance, count)
+
+    async def stream(self, shown: Iterable[int] = ()) -> Feed:
+        """All jobs in small portions, by the feed's ``load``, and then their changes; none is lost in between.
+
+        ``shown``: jobs that the caller has from a glance; it is told of those that are gone since.
+        """
+        return Feed(self.workdir, await self._call(Follower, self.catalog, shown), [])
+
     async def follow(self, *, ended: int | None = None) -> Feed:
-        """The jobs now and their changes from now on; ``ended`` as in ``jobs``."""
-        return Feed(self.catalog, await self._call(Follower, self.catalog, ended))
+        """The jobs now, all at once, and their changes from now on; ``ended`` as in ``jobs``."""
+        follower = await self._call(Follower, self.catalog)
+        return Feed(self.workdir, follower, await self._call(follower.read, ended))
 
     async def wait(self, jobs: Iterable[int]) -> list[JobRow]:
         """Wait until these jobs have ended, and return their rows; jobs removed meanwhile are left out.
@@ -192,6 +234,26 @@ class JobManager:
     async def release(self, jobs: Sequence[int]) -> list[Outcome]:
         """Let held jobs start."""
         return await self._call(orders.release, self.workdir, jobs)
+
+    async def signal(self, jobs: Sequence[int], name: str) -> list[Outcome]:
+        """Send a signal (``USR1``) to running jobs; raises ValueError for one that there is not."""
+        return await self._call(orders.signal, self.workdir, jobs, name)
+
+    async def suspend(self, jobs: Sequence[int]) -> list[Outcome]:
+        """Stop running jobs where they are; see ``orders.suspend``."""
+        return await self._call(orders.suspend, self.workdir, jobs)
+
+    async def resume(self, jobs: Sequence[int]) -> list[Outcome]:
+        """Let suspended jobs go on."""
+        return await self._call(orders.resume, self.workdir, jobs)
+
+    async def set_priority(self, jobs: Sequence[int], value: int) -> list[Outcome]:
+        """Give waiting jobs another priority; those with a higher one start first."""
+        return await self._call(orders.set_priority, self.workdir, jobs, value)
+
+    def capabilities(self, backend: str) -> frozenset[str]:
+        """What a back end can do beside starting and stopping jobs: "suspend", "resume", "signal". Starts nothing."""
+        return frozenset[str](orders.capabilities(backend))
 
     async def remove(self, jobs: Sequence[int]) -> list[Outcome]:
         """Delete ended jobs with their output for good."""

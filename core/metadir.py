@@ -20,6 +20,7 @@ from .job import (
     EngineEnd,
     Intent,
     JobSpec,
+    Obeyed,
     Submitting,
 )
 from .verdict import Facts
@@ -29,6 +30,7 @@ SCRIPT = "job.wrapped."
 SUBMITTING = "job.submitting"
 JID = "job.jid"
 INTENT = "job.intent"
+OBEYED = "job.obeyed"
 BEGIN = "job.begin"
 RC = "job.rc"
 END = "job.end"
@@ -202,11 +204,7 @@ def read_facts(metadir: str, spec: JobSpec | None = None) -> Facts:
     names = set(os.listdir(metadir))
     reader = _Reader(metadir)
     if spec is None and SPEC in names:
-        spec = reader.fact(SPEC, JobSpec)
-        if spec is not None and not spec.command and spec.shell is None:
-            # Some other JSON: no job is ever made without a command.
-            spec = None
-            reader.damaged.append(SPEC)
+        spec = _read_spec(reader)
     attempt, moving = _attempt(metadir) if RETRY in names else (1, False)
     begin, end = _read_begin(reader) if BEGIN in names else (None, None)
     if RC in names:
@@ -218,16 +216,32 @@ def read_facts(metadir: str, spec: JobSpec | None = None) -> Facts:
         attempt=attempt,
         moving=moving,
         intent=(reader.fact(INTENT, Intent) or Intent()) if INTENT in names else Intent(),
+        obeyed=(reader.fact(OBEYED, Obeyed) or Obeyed(0)).serial if OBEYED in names else 0,
         submitting=submitting,
         accepted=accepted,
         claimed=BEGIN in names,
         begin=begin,
         end=end,
         engine_end=reader.fact(END, EngineEnd) if END in names else None,
-        progress=_read_progress(metadir) if PROGRESS in names else None,
+        progress=read_progress(metadir) if PROGRESS in names else None,
         settled=STATUS in names and _is_settled(metadir),
         damaged=tuple(reader.damaged),
     )
+
+
+def _read_spec(reader: _Reader) -> JobSpec | None:
+    spec = reader.fact(SPEC, JobSpec)
+    if spec is not None and not spec.command and spec.shell is None:
+        # Some other JSON: no job is ever made without a command.
+        reader.damaged.append(SPEC)
+        return None
+    return spec
+
+
+def is_spec_damaged(metadir: str) -> bool:
+    """Whether there is a ``job.json`` that cannot be read. Raises OSError if the file system does not answer."""
+    reader = _Reader(metadir)
+    return _read_spec(reader) is None and bool(reader.damaged)
 
 
 def _read_begin(reader: _Reader) -> tuple[Begin | None, End | None]:
@@ -273,7 +287,7 @@ def _read_end(reader: _Reader) -> End | None:
     return None if end is None else msgspec.structs.replace(end, at=got[1])
 
 
-def _read_progress(metadir: str) -> float | None:
+def read_progress(metadir: str) -> float | None:
     """The share done, 0 to 1, out of ``job.progress``: a number (percent) or an object with ``percent``."""
     got = _read(f"{metadir}/{PROGRESS}")
     try:

@@ -1,24 +1,43 @@
-"""What a client can order: submit, cancel, retry, resubmit, hold, release, remove. Writes wishes; the engine acts."""
+"""What a client can order, from submitting to removing. It writes down what a person wants; the engine acts."""
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 import msgspec
 
 from . import metadir
+from .backend import BackendMissingError, Capability, Surroundings, load
 from .catalog import Catalog, Detail
 from .conditions import jobs_in
-from .job import AUTO, ENDED, IN_FLIGHT, LOCAL, WAITING, Asked, Intent, JobRow, JobSpec, Outcome, SpecError, State
+from .job import (
+    AUTO,
+    ENDED,
+    IN_FLIGHT,
+    LOCAL,
+    WAITING,
+    Asked,
+    Intent,
+    JobRow,
+    JobSpec,
+    Order,
+    Outcome,
+    SpecError,
+    State,
+)
+from .places import remember
 from .supervisor import ensure_engine
+from .units import parse_signal
 from .verdict import retry_asked
 from .workdir import Hint, WorkDir, WorkDirError, new_tag
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ORDERS_KEPT = 20
 
 
 def submit(workdir: WorkDir, specs: Sequence[JobSpec], environment: Mapping[str, str] | None = None) -> list[int]:
@@ -44,6 +63,7 @@ def submit(workdir: WorkDir, specs: Sequence[JobSpec], environment: Mapping[str,
         workdir.tell(Hint(first=ids[0], last=ids[-1]) if contiguous else Hint(jobs=tuple(ids)))
     except OSError as error:
         raise WorkDirError(f"no job was submitted: cannot write to {workdir.path}: {error.strerror}") from error
+    remember(workdir.path)
     ensure_engine(workdir)
     return ids
 
@@ -128,9 +148,16 @@ def _check_place(spec: JobSpec) -> None:
         raise SpecError(f"cannot read the input file {spec.stdin}")
 
 
-def _check_backend(name: str) -> None:
-    from .backend import BackendMissingError, load
+@functools.cache
+def capabilities(name: str) -> frozenset[Capability]:
+    """What the back end ``name`` can do beside starting and stopping jobs; nothing where it is not installed."""
+    try:
+        return load(name)(Surroundings(os.environ)).capabilities
+    except BackendMissingError:
+        return frozenset()
 
+
+def _check_backend(name: str) -> None:
     try:
         load(name)
     except BackendMissingError as error:
@@ -162,8 +189,17 @@ def _for_each(workdir: WorkDir, jobs: Iterable[int], order: _Order, *, needs_eng
 
 
 def _asked(detail: Detail, force: bool = False) -> Asked:
-    by = f"{os.environ.get('USER', os.getuid())}@{os.uname().nodename}"
-    return Asked(detail.facts.attempt, time.time(), by, force=force)
+    return Asked(detail.facts.attempt, time.time(), f"{_person()}@{os.uname().nodename}", force=force)
+
+
+def _person() -> str:
+    """Who asks: by name, or by number where this machine does not know the name."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def _intend(path: str, **changes: object) -> None:
@@ -200,11 +236,83 @@ def cancel(workdir: WorkDir, jobs: Iterable[int], *, force: bool = False) -> lis
             return Outcome(row.id, True, "asked to stop")
         return Outcome(row.id, True, "cancelled")
 
-    outcomes = _for_each(workdir, jobs, order, needs_engine=False)
-    if running and not ensure_engine(workdir):
-        words = "asked to stop, but no engine runs to do it: jobtui engine start"
-        return [Outcome(o.job, False, words) if o.job in running else o for o in outcomes]
-    return outcomes
+    return _carried_out(workdir, _for_each(workdir, jobs, order, needs_engine=False), running)
+
+
+def _carried_out(workdir: WorkDir, outcomes: list[Outcome], jobs: Container[int]) -> list[Outcome]:
+    """See that an engine runs to do what was asked of ``jobs``; where none may be started, say so."""
+    if not any(outcome.job in jobs for outcome in outcomes) or ensure_engine(workdir):
+        return outcomes
+    lacking = ", but no engine runs to do it: jobtui engine start"
+    return [Outcome(o.job, False, o.words + lacking) if o.job in jobs else o for o in outcomes]
+
+
+def signal(workdir: WorkDir, jobs: Iterable[int], name: str) -> list[Outcome]:
+    """Send a signal (``USR1``, ``10``) to running jobs. Raises ValueError for one that there is not."""
+    known = parse_signal(name)
+    return _order(workdir, jobs, "signal", f"asked to send it {known}", known)
+
+
+def suspend(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
+    """Stop running jobs where they are. They keep their slots, and their time limits go on."""
+    return _order(workdir, jobs, "suspend", "asked to suspend it")
+
+
+def resume(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
+    """Let suspended jobs go on."""
+    return _order(workdir, jobs, "resume", "asked to resume it")
+
+
+_Once = Literal["signal", "suspend", "resume"]
+
+# Which jobs can take an order, the same in words, and what a back end must be able to do for it.
+_TAKERS: dict[_Once, tuple[frozenset[State], str, str]] = {
+    "signal": (
+        frozenset({State.RUNNING, State.SUSPENDED, State.CANCELLING}),
+        "only a running job can be sent a signal",
+        "send signals",
+    ),
+    "suspend": (frozenset({State.RUNNING}), "only a running job can be suspended", "suspend jobs"),
+    "resume": (frozenset({State.SUSPENDED}), "only a suspended job can be resumed", "resume jobs"),
+}
+
+
+def _order(workdir: WorkDir, jobs: Iterable[int], verb: _Once, words: str, name: str = "") -> list[Outcome]:
+    """Give an order that is carried out once to jobs that run."""
+    states, takers, ability = _TAKERS[verb]
+    given: list[int] = []
+
+    def order(path: str, detail: Detail) -> Outcome:
+        row = detail.row
+        if row.state not in states:
+            return Outcome(row.id, False, f"{takers}, and this one is {row.state}")
+        if verb not in capabilities(row.backend):
+            return Outcome(row.id, False, f"the back end '{row.backend}' cannot {ability}")
+        asked = _asked(detail)
+
+        def change(intent: Intent) -> Intent:
+            serial = max([detail.facts.obeyed, *(earlier.serial for earlier in intent.orders)]) + 1
+            new = Order(serial, asked.attempt, verb, asked.at, asked.by, name)
+            return msgspec.structs.replace(intent, orders=(*intent.orders, new)[-_ORDERS_KEPT:])
+
+        metadir.change_intent(path, change)
+        given.append(row.id)
+        return Outcome(row.id, True, words)
+
+    return _carried_out(workdir, _for_each(workdir, jobs, order, needs_engine=False), given)
+
+
+def set_priority(workdir: WorkDir, jobs: Iterable[int], value: int) -> list[Outcome]:
+    """Give waiting jobs another priority: those with a higher one start first. A retry keeps it."""
+
+    def order(path: str, detail: Detail) -> Outcome:
+        row = detail.row
+        if row.state not in WAITING:
+            return Outcome(row.id, False, f"only a waiting job has a place in the queue, and this one is {row.state}")
+        _intend(path, priority=value)
+        return Outcome(row.id, True, f"has priority {value} now")
+
+    return _for_each(workdir, jobs, order, needs_engine=False)
 
 
 def _is_sent(row: JobRow) -> bool:

@@ -64,7 +64,7 @@ class Publisher:
     def _indexed(self) -> Iterator[Indexed]:
         for row in self._rows.values():
             try:
-                metadir.write_status(row.metadir, str(row.state))
+                metadir.write_status(self._workdir.metadir(row.id), str(row.state))
             except FileNotFoundError:
                 self._removed.add(row.id)
                 continue

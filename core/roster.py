@@ -18,7 +18,18 @@ from .job import ENDED, IN_FLIGHT, LOCAL, Asked, EngineEnd, Intent, JobSpec, Rea
 from .publisher import Publisher
 from .queue import Yard
 from .settings import Settings, budget, default_retries, queue_budget
-from .verdict import Facts, Observation, Verdict, judge, judge_attempt, needs_word, retry_asked, summarize, will_retry
+from .verdict import (
+    Facts,
+    Observation,
+    Verdict,
+    judge,
+    judge_attempt,
+    needs_word,
+    priority_of,
+    retry_asked,
+    summarize,
+    will_retry,
+)
 from .workdir import WorkDir
 
 _log = logging.getLogger("jobtui.engine")
@@ -270,7 +281,7 @@ class Roster:
             self.look_again(job, pause)
             return Verdict(State.QUEUED, detail=f"attempt {facts.attempt} may start {pause:.0f} s from now")
         yard, needs = self.yard(spec.backend), _counted(spec)
-        yard.ready.add(job, spec.priority, needs)
+        yard.ready.add(job, priority_of(facts), needs)
         lacking = yard.use.lacking(needs, yard.budget)
         return Verdict(State.QUEUED, detail=f"waits for {lacking}" if "budget" in lacking else tracked.note)
 
@@ -353,14 +364,8 @@ class Roster:
         row = summarize(job, self.workdir.path, facts, verdict)
         tracked = self.tracked.get(job)
         if tracked is not None:
-            key = (
-                row.state,
-                row.detail,
-                row.attempt,
-                row.jid,
-                row.started,
-                round((row.expected or 0) / _EXPECTED_STEP),
-            )
+            expected = round((row.expected or 0) / _EXPECTED_STEP)
+            key = (row.state, row.detail, row.attempt, row.jid, row.started, row.priority, expected)
             if tracked.published == key:
                 return
             tracked.published = key

@@ -27,12 +27,8 @@ class EngineFailedError(Exception):
     """The engine that was started could not drive the work directory; the text says why and where its log is."""
 
 
-class _Started:
-    """The engine that this process started last: when, and for which work directory."""
-
-    pid: int = 0
-    path: str = ""
-    at: float = 0.0
+# The engine that this process started last for each work directory: its pid, and when on the steady clock.
+_started: dict[str, tuple[int, float]] = {}
 
 
 def spawn(workdir: WorkDir) -> int:
@@ -68,24 +64,25 @@ def ensure_engine(workdir: WorkDir) -> bool:
     if not read_settings(workdir).autostart:
         return False
     _check_last(workdir)
-    now = time.monotonic()
-    if not _Started.pid or _Started.path != workdir.path or now - _Started.at > _STARTING:
-        _Started.pid, _Started.path, _Started.at = spawn(workdir), workdir.path, now
+    pid, at = _started.get(workdir.path, (0, 0.0))
+    if not pid or time.monotonic() - at > _STARTING:
+        _started[workdir.path] = spawn(workdir), time.monotonic()
     return True
 
 
 def _check_last(workdir: WorkDir) -> None:
     """See what became of the engine that we started: a killed one is replaced, one that gave up is reported."""
-    if not _Started.pid:
+    if workdir.path not in _started:
         return
+    pid, _ = _started[workdir.path]
     try:
-        pid, status = os.waitpid(_Started.pid, os.WNOHANG)
+        ended, status = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
-        pid, status = _Started.pid, 0
-    if not pid:
+        ended, status = pid, 0
+    if not ended:
         return
-    _Started.pid, same, _Started.path = 0, _Started.path == workdir.path, ""
-    if same and os.WIFEXITED(status) and os.WEXITSTATUS(status) not in (0, HALTED):
+    _started.pop(workdir.path, None)
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) not in (0, HALTED):
         raise EngineFailedError(f"the engine ended with an error: {_last_line(workdir)} (see {workdir.file(LOG)})")
 
 
@@ -159,7 +156,8 @@ def main(argv: list[str] | None = None) -> int:
     logging.raiseExceptions = False
     import anyio
 
-    from .engine import Engine, WorkDirGoneError, single_errors
+    from .engine import Engine, WorkDirGoneError
+    from .groups import single_errors
 
     engine = Engine(workdir)
 

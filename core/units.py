@@ -1,13 +1,15 @@
-"""Reads durations, sizes and times as people write them, and writes them as people read them."""
+"""Reads durations, sizes, times and signals as people write them, and writes them as people read them."""
 
 from __future__ import annotations
 
 import re
+import signal
 from datetime import datetime, timedelta
 
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _BYTES = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _LAST_TIME = 253_000_000_000.0  # in the year 9987
+_LAST_SIGNAL = 64
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 
 
@@ -68,6 +70,30 @@ def parse_time(text: str, now: float) -> float:
         raise ValueError(f"'{text}' is not a time; write it like 18:30, 2026-12-01T08:00 or +2h") from None
 
 
+def parse_signal(text: str) -> str:
+    """The name of a signal out of ``USR1``, ``sigusr1`` or ``10``, as ``signal_name`` gives it; raises ValueError."""
+    word = text.strip().upper().removeprefix("SIG")
+    if word.isascii() and word.isdigit():
+        if 0 < int(word) <= _LAST_SIGNAL:
+            return signal_name(int(word))
+    elif f"SIG{word}" in signal.Signals.__members__:
+        return signal_name(signal.Signals[f"SIG{word}"])
+    raise ValueError(f"'{text}' is not a signal; write it like USR1, TERM or 10")
+
+
+def signal_name(number: int) -> str:
+    """The name of a signal without "SIG", or its number where it has no name."""
+    try:
+        return signal.Signals(number).name.removeprefix("SIG")
+    except ValueError:
+        return str(number)
+
+
+def signal_number(name: str) -> int:
+    """The number of a signal that ``signal_name`` named."""
+    return int(name) if name.isdigit() else signal.Signals[f"SIG{name}"]
+
+
 def duration(seconds: float | None) -> str:
     """A run time in at most two units: ``4.2s``, ``3m10s``, ``2h05m``, ``3d04h``; "" for None."""
     if seconds is None:
@@ -94,3 +120,13 @@ def size(count: int | None) -> str:
             return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} TiB"
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things: ``1 job``, ``2 jobs``, ``0 jobs``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def shown(text: str) -> str:
+    """Text that can be written as UTF-8: bytes that were no valid text stand as ``\\udcXX``."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -17,10 +17,13 @@ from .job import (
     Intent,
     JobRow,
     JobSpec,
+    Order,
     Reason,
     State,
     Submitting,
 )
+from .units import shown as _shown
+from .units import signal_name
 
 # Statuses up to 128 + 64 stand for Linux' signals 1 to 64 in every POSIX shell.
 _SIGNAL_BASE = 128
@@ -32,12 +35,14 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     ``claimed``: ``job.begin`` exists, be it still empty. ``moving``: the files of the last attempt are being
     moved away for the next. ``settled``: an engine has published how this
-    attempt ended. ``damaged`` names the files whose content makes no sense. ``progress`` is 0 to 1.
+    attempt ended. ``damaged`` names the files whose content makes no sense. ``progress`` is 0 to 1. ``obeyed``: the
+    serial of the last order that an engine has seen to.
     """
 
     spec: JobSpec | None
     attempt: int = 1
     intent: Intent = Intent()
+    obeyed: int = 0
     submitting: Submitting | None = None
     accepted: Accepted | None = None
     claimed: bool = False
@@ -136,6 +141,18 @@ def is_held(facts: Facts) -> bool:
     if facts.intent.hold is not None:
         return facts.intent.hold
     return facts.spec is not None and facts.spec.hold
+
+
+def priority_of(facts: Facts) -> int:
+    """The priority that counts: the one given last."""
+    if facts.intent.priority is not None:
+        return facts.intent.priority
+    return facts.spec.priority if facts.spec is not None else 0
+
+
+def due_orders(facts: Facts) -> list[Order]:
+    """The orders for the present attempt that no engine has seen to yet, oldest first."""
+    return [order for order in facts.intent.orders if order.attempt == facts.attempt and order.serial > facts.obeyed]
 
 
 def _current(facts: Facts) -> Facts:
@@ -279,7 +296,7 @@ def _ended(end: End, facts: Facts, seen: Observation | None = None) -> Verdict:
         words = f"told to stop from outside (signal {end.forwarded}), then exited with 0"
         return Verdict(State.FAILED, Reason.SIGNAL, words, code, None, end.at)
     if number is not None:
-        return Verdict(State.FAILED, Reason.SIGNAL, _signal_words(number), code, number, end.at)
+        return Verdict(State.FAILED, Reason.SIGNAL, _signal_words(number, facts), code, number, end.at)
     return Verdict(State.FAILED, Reason.EXIT, _exit_words(code), code, None, end.at)
 
 
@@ -306,23 +323,18 @@ def _launch_words(what: str, spec: JobSpec | None) -> str:
     return "could not start: its output files could not be opened; is the disk full?"
 
 
-def _signal_words(number: int) -> str:
-    try:
-        name = signals.Signals(number).name
-    except ValueError:
-        name = f"signal {number}"
-    hint = "; out of memory is a frequent cause" if number == signals.SIGKILL else ""
-    return f"killed by {name}{hint}"
+def _signal_words(number: int, facts: Facts) -> str:
+    name = signal_name(number)
+    killed = f"killed by SIG{name}" if not name.isdigit() else f"killed by signal {name}"
+    for order in facts.intent.orders:
+        if order.attempt == facts.attempt and order.signal == name:
+            return f"{killed}, which {order.by} sent"
+    return killed + ("; out of memory is a frequent cause" if number == signals.SIGKILL else "")
 
 
 def _exit_words(code: int) -> str:
     hints = {126: ": the command could not be executed", 127: ": the command was not found"}
     return f"exit code {code}{hints.get(code, '')}"
-
-
-def _shown(text: str) -> str:
-    """Text that can be written as UTF-8: bytes that were no valid text stand as ``\\udcXX``."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def summarize(job: int, workdir: str, facts: Facts, verdict: Verdict) -> JobRow:
@@ -350,7 +362,6 @@ def summarize(job: int, workdir: str, facts: Facts, verdict: Verdict) -> JobRow:
         backend=spec.backend,
         jid=_shown(accepted.jid) if accepted is not None else None,
         workdir=_shown(workdir),
-        metadir=_shown(f"{workdir}/{job}"),
         command=_shown(spec.command_line()),
         cwd=_shown(spec.cwd),
         attempt=facts.attempt,
@@ -362,7 +373,7 @@ def summarize(job: int, workdir: str, facts: Facts, verdict: Verdict) -> JobRow:
         ended=ended,
         elapsed=elapsed,
         tags=tuple(map(_shown, spec.tags)),
-        priority=spec.priority,
+        priority=priority_of(facts),
         cpus=spec.resources.cpus,
         memory=spec.resources.memory,
         gpus=spec.resources.gpus,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import AsyncIterator, Sequence
 
 import anyio
+import anyio.to_thread
 
 from .identity import file_system
 
@@ -30,6 +32,8 @@ async def changes_in(paths: Sequence[str], heartbeat: float) -> AsyncIterator[No
 
 async def _events(folders: Sequence[str], heartbeat: float) -> AsyncIterator[None]:
     """Yield on inotify events; ends when the machine gives us none (its limits are used up, or a folder is gone)."""
+    # Importing it takes longer than an answer to a key may.
+    await anyio.to_thread.run_sync(importlib.import_module, "watchfiles")
     from watchfiles import awatch  # pyright: ignore[reportUnknownVariableType]
 
     milliseconds = max(1, int(heartbeat * 1000))

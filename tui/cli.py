@@ -9,28 +9,36 @@ from typing import Any
 
 import click
 
+from ..core.workdir import WorkDir
 from .common import default_workdir
 
-# In the order of --help. Modules are imported when their command is used: listing jobs must not load the screen.
+# In the order of --help: the module of each command, which is imported when the command is used, and what it does.
+# Listing jobs must not load the screen, nor help every command.
 _COMMANDS = {
-    "submit": "cmd_submit",
-    "run": "cmd_run",
-    "ls": "cmd_list",
-    "show": "cmd_show",
-    "logs": "cmd_logs",
-    "wait": "cmd_wait",
-    "cancel": "cmd_orders",
-    "retry": "cmd_orders",
-    "requeue": "cmd_orders",
-    "resubmit": "cmd_submit",
-    "hold": "cmd_orders",
-    "release": "cmd_orders",
-    "rm": "cmd_orders",
-    "queue": "cmd_list",
-    "engine": "cmd_engine",
-    "doctor": "cmd_engine",
-    "demo": "cmd_demo",
-    "completion": "cmd_completion",
+    "submit": ("cmd_submit", "Submit a job and print its id."),
+    "run": ("cmd_run", "Submit a job, follow its output, and exit with its exit code."),
+    "ls": ("cmd_list", "List the active jobs and the newest ended ones."),
+    "show": ("cmd_show", "Show jobs in full."),
+    "logs": ("cmd_logs", "Print a job's output."),
+    "wait": ("cmd_wait", "Wait until jobs have ended."),
+    "cancel": ("cmd_orders", "Stop jobs with all their processes."),
+    "retry": ("cmd_orders", "Run ended jobs again: the same job, the next attempt."),
+    "requeue": ("cmd_orders", "Stop jobs that run or wait in a scheduler, and run each again."),
+    "resubmit": ("cmd_submit", "Submit jobs again as new jobs, with changes if wanted."),
+    "hold": ("cmd_orders", "Keep waiting jobs from starting."),
+    "release": ("cmd_orders", "Let held jobs start."),
+    "priority": ("cmd_orders", "Give waiting jobs another priority."),
+    "signal": ("cmd_orders", "Send a signal to running jobs."),
+    "suspend": ("cmd_orders", "Stop running jobs where they are, until they are resumed."),
+    "resume": ("cmd_orders", "Let suspended jobs go on."),
+    "rm": ("cmd_orders", "Delete ended jobs with their output for good."),
+    "queue": ("cmd_list", "Show what waits, in which order, and why."),
+    "places": ("cmd_places", "List the work directories that you have used."),
+    "keys": ("cmd_keys", "Print the keys of the screen."),
+    "engine": ("cmd_engine", "Show, start, stop or set the engine, which drives the jobs."),
+    "doctor": ("cmd_engine", "Check this machine and the work directory."),
+    "demo": ("cmd_demo", "Submit lively sample jobs, and open the screen on them."),
+    "completion": ("cmd_completion", "Print the completion script of a shell."),
 }
 
 
@@ -59,9 +67,13 @@ class _Commands(click.Group):
             return None
         from importlib import import_module
 
-        command = getattr(import_module(f".{_COMMANDS[cmd_name]}", __package__), cmd_name)
+        command = getattr(import_module(f".{_COMMANDS[cmd_name][0]}", __package__), cmd_name)
         assert isinstance(command, click.Command)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in _COMMANDS.items()])
 
 
 def _version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
@@ -74,10 +86,18 @@ def _version(context: click.Context, _parameter: click.Parameter, value: bool) -
 
 
 @click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-w", "--workdir", metavar="DIR", help="Work directory of the jobs.")
+@click.option(
+    "-w",
+    "--workdir",
+    "workdirs",
+    metavar="DIR",
+    multiple=True,
+    help="Work directory of the jobs; for the screen, several.",
+)
+@click.option("--all", "every", is_flag=True, help="Open the screen on all work directories that you have used.")
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 @click.pass_context
-def cli(context: click.Context, workdir: str | None) -> None:
+def cli(context: click.Context, workdirs: tuple[str, ...], every: bool) -> None:
     """Run jobs, watch them, and lose none: on this machine, in one table. Without a command: the screen.
 
     \b
@@ -89,16 +109,31 @@ def cli(context: click.Context, workdir: str | None) -> None:
       jobtui logs -f 12                            follow the output of job 12
       jobtui cancel 3-9                            stop jobs 3 to 9
       jobtui                                       opens the screen
+      jobtui -w run1 -w run2                       on two work directories
     """
-    resolved = default_workdir(workdir)
-    context.params["workdir"] = resolved
-    if context.invoked_subcommand is None:
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
-            click.echo(context.get_help())
-            return
-        from .screen.app import open_screen
+    if context.invoked_subcommand is not None:
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        click.echo(context.get_help())
+        return
+    chosen = _chosen(workdirs, every=every)
+    from ..core.places import remember
+    from .screen.app import open_screen
 
-        open_screen(resolved)
+    for workdir in chosen:
+        if workdir.exists():
+            remember(workdir.path)
+    open_screen(chosen)
+
+
+def _chosen(given: tuple[str, ...], *, every: bool) -> list[WorkDir]:
+    """The work directories for the screen, each once: those given or else the usual one, then all that are known."""
+    found = [default_workdir(path) for path in given] or [default_workdir(None)]
+    if every:
+        from ..core.places import known
+
+        found += map(WorkDir, known())
+    return list({workdir.path: workdir for workdir in found}.values())
 
 
 def _log_bug() -> str:

@@ -16,28 +16,43 @@ from .common import default_workdir
 
 # The programs of the sample jobs, written beside the jobs so that their command lines are short and readable.
 _PROGRAMS = {
-    "train.sh": r"""# A training run with a progress bar.
-i=0
-while [ $i -le 100 ]; do
-  printf '\rtraining  %3d%%  loss 0.%03d' $i $((999 - i * 9))
-  [ $((i % 10)) -ne 0 ] || printf '\nepoch %d: validation ok\n' $((i / 10))
-  i=$((i + 1)); sleep 0.5
+    "train.sh": r"""# A training run: coloured lines, and a progress bar that is drawn again and again.
+epoch=1
+while [ $epoch -le 40 ]; do
+  step=0
+  while [ $step -le 20 ]; do
+    bar=$(printf '%*s' $step '' | tr ' ' '#')
+    printf '\repoch %2d/40 %3d%%|%-20s| loss 0.%03d' $epoch $((step * 5)) "$bar" $((900 - epoch * 17 - step * 3))
+    step=$((step + 1)); sleep 0.2
+  done
+  printf '\n\033[36mepoch %d\033[0m validation accuracy 0.%d \033[32mok\033[0m\n' $epoch $((700 + epoch * 6))
+  [ $((epoch % 7)) -ne 0 ] || printf '\033[33mWARNING\033[0m learning rate halved\n' >&2
+  epoch=$((epoch + 1))
 done
 """,
     "align.sh": r"""# One task of an array; the fourth one fails.
-echo "aligning sample $JOBTUI_ARRAY_INDEX"
+n=$JOBTUI_ARRAY_INDEX
+echo "aligning sample $n against hg38"
 i=0
-while [ $i -lt $((JOBTUI_ARRAY_INDEX * 4 + 6)) ]; do
-  echo "$(date +%T) sample $JOBTUI_ARRAY_INDEX: chunk $i, $((i * 7919 % 1000)) reads"
+while [ $i -lt $((n * 3 + 4)) ]; do
+  echo "$(date +%T) sample $n: chunk $i, $((i * 7919 % 1000)) reads mapped"
   i=$((i + 1)); sleep 1
 done
-[ "$JOBTUI_ARRAY_INDEX" -ne 4 ] || { echo 'sample 4: reference index is missing' >&2; exit 3; }
+[ "$n" -ne 4 ] || { echo 'ERROR: sample 4: the reference index is missing' >&2; exit 3; }
+echo "sample $n: done"
 """,
-    "tests.sh": r"""printf '\033[32mPASS\033[0m test_one\n\033[31mFAIL\033[0m test_two\n'; exit 1
+    "tests.sh": r"""echo 'collecting ... 3 tests'
+printf '\033[32mPASS\033[0m test_read\n\033[32mPASS\033[0m test_write\n\033[31mFAIL\033[0m test_merge\n'
+printf 'Traceback (most recent call last):\n  File "merge.py", line 42, in merge\nValueError: 3 rows lost\n' >&2
+exit 1
 """,
-    "server.sh": r"""while :; do echo "$(date +%T) GET / 200"; sleep 2; done
+    "server.sh": r"""while :; do echo "$(date +%T) GET /results/$(($(date +%s) % 97)) 200"; sleep 2; done
+""",
+    "fetch.sh": r"""i=1
+while [ $i -le 120 ]; do printf '\r%3d of 120 files' $i; i=$((i + 1)); sleep 0.5; done; echo
 """,
 }
+_SAMPLES = 12
 
 
 def _write_programs(folder: str) -> None:
@@ -52,14 +67,15 @@ def _demo_specs(folder: str) -> list[JobSpec]:
         return JobSpec(name=name, command=command, cwd=folder, tags=("demo",), **more)
 
     return [
-        *[job("align", "sh", "align.sh", array=ArrayTask(0, index)) for index in range(1, 9)],
-        job("train", "sh", "train.sh", priority=5),
-        job("unit-tests", "sh", "tests.sh", retry=Retry(limit=2, delay=5), priority=4),
-        job("too-slow", "sleep", "300", timeout=20, priority=3),
-        job("hello", "echo", "hello from jobtui", priority=5),
-        job("not-there", "no-such-program", "--version", priority=5),
-        job("server", "sh", "server.sh", priority=4),
-        job("held-one", "echo", "released", hold=True),
+        *[job("align", "sh", "align.sh", array=ArrayTask(0, index)) for index in range(1, _SAMPLES + 1)],
+        job("train resnet", "sh", "train.sh", priority=9),
+        job("fetch-reads", "sh", "fetch.sh", priority=8),
+        job("unit-tests", "sh", "tests.sh", retry=Retry(limit=2, delay=5), priority=7),
+        job("too-slow", "sleep", "300", timeout=20, priority=6),
+        job("hello", "echo", "hello from jobtui", priority=9),
+        job("render", "blender-not-here", "--frames", "1-240", priority=9),
+        job("server", "sh", "server.sh", priority=5),
+        job("publish", "rsync", "-a", "results/", "web:/srv/results", hold=True),
     ]
 
 
@@ -68,9 +84,9 @@ def submit_demo(workdir: WorkDir) -> list[int]:
     folder = workdir.path + "-programs"
     _write_programs(folder)
     manager = BlockingJobManager(workdir)
-    manager.configure({"slots": 5})
+    manager.configure({"slots": 6})
     ids = manager.submit(*_demo_specs(folder))
-    samples = AllOf(tuple(AfterJob(job) for job in ids[:8]))
+    samples = AllOf(tuple(AfterJob(job) for job in ids[:_SAMPLES]))
     collect = JobSpec(name="collect", command=("echo", "all samples"), cwd=folder, after=samples, tags=("demo",))
     return ids + manager.submit(collect)
 
@@ -85,4 +101,4 @@ def demo() -> None:
         return
     from .screen.app import open_screen
 
-    open_screen(workdir)
+    open_screen([workdir])

@@ -123,6 +123,10 @@ def set_(workdir: WorkDir, assignments: tuple[str, ...]) -> None:
         if not equals or name not in Settings.__struct_fields__:
             raise click.UsageError(f"'{word}': write NAME=VALUE; names: {', '.join(Settings.__struct_fields__)}")
         values[name] = _value(name, text)
+    try:
+        Settings(**{name: value for name, value in values.items() if value is not None})
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     BlockingJobManager(workdir).configure(values)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 import click
 
 from ..core.filters import join_terms, parse_filter
-from ..core.job import ENDED, JobRow, State
+from ..core.job import ENDED, JobRow, State, as_object
 from ..core.settings import budget, read_settings
 from ..core.units import duration
 from ..core.waiting import explain
@@ -16,15 +18,36 @@ from ..core.workdir import WorkDir
 from .common import existing, print_json, print_table, undriven_note, workdir_option
 
 _ENDED_SHOWN = 100
+_SORTS: dict[str, Callable[[JobRow], Any]] = {
+    "id": lambda row: row.id,
+    "name": lambda row: row.name.casefold(),
+    "state": lambda row: str(row.state),
+    "elapsed": lambda row: row.elapsed,
+    "created": lambda row: row.created,
+    "started": lambda row: row.started,
+    "ended": lambda row: row.ended,
+    "exit": lambda row: row.exit_code,
+    "priority": lambda row: row.priority,
+}
 
 
 @click.command()
 @click.option("--all", "everything", is_flag=True, help="Every job, not only the active and the 100 newest ended ones.")
 @click.option("--json", "as_json", is_flag=True, help="Every job as JSON, for programs.")
 @click.option("-q", "--quiet", is_flag=True, help="Ids only, one per line.")
+@click.option("--sort", "field", type=click.Choice(list(_SORTS)), default="id", help="By what to sort [default: id].")
+@click.option("-r", "--reverse", is_flag=True, help="The highest first; what has no value stays last.")
 @workdir_option
 @click.argument("filter_words", metavar="[FILTER]...", nargs=-1)
-def ls(everything: bool, as_json: bool, quiet: bool, workdir: WorkDir, filter_words: tuple[str, ...]) -> None:
+def ls(
+    everything: bool,
+    as_json: bool,
+    quiet: bool,
+    field: str,
+    reverse: bool,
+    workdir: WorkDir,
+    filter_words: tuple[str, ...],
+) -> None:
     """List the active jobs and the newest ended ones.
 
     A filter is made of terms that must all hold: state:failed, name~align, elapsed>1h, exit:137, tag:night,
@@ -35,6 +58,7 @@ def ls(everything: bool, as_json: bool, quiet: bool, workdir: WorkDir, filter_wo
     Examples:
       jobtui ls
       jobtui ls state:failed name~align
+      jobtui ls --all --sort elapsed --reverse
       jobtui ls --json | jq '.[] | select(.elapsed > 60) | .id'
     """
     if not workdir.exists():
@@ -47,9 +71,11 @@ def ls(everything: bool, as_json: bool, quiet: bool, workdir: WorkDir, filter_wo
     test = parse_filter(join_terms(filter_words))
     complete = everything or as_json or quiet or bool(filter_words)
     rows = manager.catalog.all() if complete else manager.catalog.recent(_ENDED_SHOWN)
-    rows = [row for row in rows if test(row)]
+    if not quiet:
+        rows = manager.with_progress(rows)
+    rows = _sorted([row for row in rows if test(row)], field, reverse=reverse)
     if as_json:
-        print_json(rows)
+        print_json(list(map(as_object, rows)))
         return
     if quiet:
         click.echo("".join(f"{row.id}\n" for row in rows), nl=False)
@@ -61,6 +87,13 @@ def ls(everything: bool, as_json: bool, quiet: bool, workdir: WorkDir, filter_wo
     if sys.stdout.isatty() and not complete and sum(row.state in ENDED for row in rows) == _ENDED_SHOWN:
         click.echo(f"(the newest {_ENDED_SHOWN} ended jobs; jobtui ls --all shows every one)", err=True)
     undriven_note(manager, rows)
+
+
+def _sorted(rows: list[JobRow], field: str, *, reverse: bool) -> list[JobRow]:
+    """The rows by a field, and by id where that is equal."""
+    key = _SORTS[field]
+    valued = [row for row in rows if key(row) is not None]
+    return sorted(valued, key=key, reverse=reverse) + [row for row in rows if key(row) is None]
 
 
 def _print_jobs(rows: list[JobRow]) -> None:
@@ -83,7 +116,9 @@ def _print_jobs(rows: list[JobRow]) -> None:
 
 
 def _state_words(row: JobRow) -> str:
-    """The state, and for a failure that the exit code does not tell, why."""
+    """The state, for a failure that the exit code does not tell why, and how far a running job is."""
+    if row.state is State.RUNNING and row.progress is not None:
+        return f"{row.state} {row.progress:.0%}"
     if row.state is State.FAILED and row.reason not in (None, "exit-code"):
         return f"{row.state} ({row.reason})"
     return str(row.state)

@@ -1,4 +1,4 @@
-"""The commands cancel, retry, hold, release and rm."""
+"""The commands that order something of jobs: cancel, signal, suspend, resume, retry, hold, release, priority, rm."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from ..core.job import ENDED, JobRow
 from ..core.workdir import WorkDir
 from .common import chosen, existing, report, workdir_option
+from .spec_options import SIGNAL
 
 _JOBS = click.argument("jobs", nargs=-1, required=True)
 _ASK_ABOVE = 1
@@ -58,6 +59,7 @@ def retry(workdir: WorkDir, jobs: tuple[str, ...]) -> None:
     Examples:
       jobtui retry 12
       jobtui retry state:failed reason:timeout
+      jobtui retry array:12 state:failed           only the failed tasks of array 12
     """
     manager = existing(workdir)
     report(manager.retry(_ids(chosen(manager, jobs))))
@@ -93,6 +95,61 @@ def release(workdir: WorkDir, jobs: tuple[str, ...]) -> None:
     """Let held jobs start."""
     manager = existing(workdir)
     report(manager.release(_ids(chosen(manager, jobs))))
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@workdir_option
+@click.argument("value", type=int)
+@_JOBS
+def priority(value: int, workdir: WorkDir, jobs: tuple[str, ...]) -> None:
+    """Give waiting jobs another priority: jobs with a higher one start first, the usual one is 0.
+
+    \b
+    Examples:
+      jobtui priority 10 12-15
+      jobtui priority -5 state:queued name~plot
+    """
+    manager = existing(workdir)
+    report(manager.set_priority(_ids(chosen(manager, jobs)), value))
+
+
+@click.command()
+@workdir_option
+@click.argument("name", metavar="SIGNAL", type=SIGNAL)
+@_JOBS
+def signal(name: str, workdir: WorkDir, jobs: tuple[str, ...]) -> None:
+    """Send a signal to running jobs: to the process group of each job's command.
+
+    SIGNAL is a name or a number. To stop jobs, use cancel: it ends with KILL, and the job is not tried again.
+
+    \b
+    Examples:
+      jobtui signal USR1 12
+      jobtui signal HUP state:running name~server
+    """
+    manager = existing(workdir)
+    report(manager.signal(_ids(chosen(manager, jobs)), name))
+
+
+@click.command()
+@workdir_option
+@_JOBS
+def suspend(workdir: WorkDir, jobs: tuple[str, ...]) -> None:
+    """Stop running jobs where they are, until they are resumed.
+
+    They keep their memory and their slots, and their time limits go on.
+    """
+    manager = existing(workdir)
+    report(manager.suspend(_ids(chosen(manager, jobs))))
+
+
+@click.command()
+@workdir_option
+@_JOBS
+def resume(workdir: WorkDir, jobs: tuple[str, ...]) -> None:
+    """Let suspended jobs go on."""
+    manager = existing(workdir)
+    report(manager.resume(_ids(chosen(manager, jobs))))
 
 
 @click.command()

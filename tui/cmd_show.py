@@ -11,7 +11,7 @@ import msgspec
 
 from ..core.catalog import Detail
 from ..core.conditions import describe
-from ..core.job import LOCAL, JobSpec
+from ..core.job import LOCAL, JobSpec, as_object
 from ..core.units import duration, size
 from ..core.workdir import WorkDir
 from .cmd_list import elapsed
@@ -35,6 +35,8 @@ def show(as_json: bool, workdir: WorkDir, jobs: tuple[str, ...]) -> None:
     """
     manager = existing(workdir)
     details = [detail for row in chosen(manager, jobs) if (detail := manager.detail(row.id)) is not None]
+    rows = manager.with_progress([detail.row for detail in details])
+    details = [msgspec.structs.replace(detail, row=row) for detail, row in zip(details, rows, strict=True)]
     if as_json:
         print_json([_as_json(detail) for detail in details])
         return
@@ -49,7 +51,7 @@ def _shown_spec(spec: JobSpec) -> JobSpec:
 
 def _as_json(detail: Detail) -> dict[str, object]:
     spec = detail.facts.spec
-    found: dict[str, object] = msgspec.to_builtins(detail.row)
+    found: dict[str, object] = as_object(detail.row)
     found["spec"] = None if spec is None else msgspec.to_builtins(_shown_spec(spec))
     found["attempts"] = msgspec.to_builtins(detail.attempts)
     return found
@@ -84,6 +86,7 @@ def _lines(detail: Detail) -> list[str]:
         ("expected", _when(row.expected)),
         ("started", _when(row.started)),
         ("ended", _when(row.ended)),
+        ("progress", "" if row.progress is None else f"{row.progress:.0%}"),
         ("elapsed", duration(elapsed(row, time.time()))),
         ("resources", ", ".join(filter(None, need))),
         ("time limit", duration(spec.timeout)),

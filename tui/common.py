@@ -13,6 +13,7 @@ import click
 from ..core.blocking import BlockingJobManager
 from ..core.filters import parse_selection
 from ..core.job import ENDED, JobRow, Outcome, State
+from ..core.units import counted
 from ..core.workdir import WorkDir
 from .text import fit, plain, width
 
@@ -37,14 +38,22 @@ def workdir_option(command: _F) -> _F:
         "-w",
         "--workdir",
         metavar="DIR",
+        multiple=True,
         callback=_resolve,
         help="Work directory [default: $JOBTUI_WORKDIR, ./.jobtui if it exists, else your own one].",
     )(command)
 
 
-def _resolve(context: click.Context, _parameter: click.Parameter, value: str | None) -> WorkDir:
-    inherited = context.find_root().params.get("workdir")
-    return default_workdir(value or (inherited.path if isinstance(inherited, WorkDir) else None))
+def _resolve(context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> WorkDir:
+    top = context.find_root().params
+    if top.get("every"):
+        raise click.UsageError("--all is for the screen: a command takes one work directory, by -w")
+    given = value or top.get("workdirs") or ()
+    if len(given) > 1:
+        raise click.UsageError(
+            f"a command takes one work directory, and -w names {len(given)}; only the screen shows several"
+        )
+    return default_workdir(given[0] if given else None)
 
 
 def default_workdir(value: str | None) -> WorkDir:
@@ -169,8 +178,9 @@ def undriven_note(manager: BlockingJobManager, rows: Iterable[JobRow]) -> None:
     # An engine that was started with the newest job needs a moment to be there.
     settled = time.time() - max((row.created or 0.0 for row in active), default=0.0) > _ENGINE_START
     if active and settled and manager.engine() is None:
+        waiting = f"{counted(len(active), 'job')} {'has' if len(active) == 1 else 'have'} not ended"
         click.echo(
-            f"jobtui: {len(active)} jobs have not ended, but no engine drives {plain(manager.workdir.path)}; "
+            f"jobtui: {waiting}, but no engine drives {plain(manager.workdir.path)}; "
             "start one with: jobtui engine start",
             err=True,
         )

@@ -1,7 +1,8 @@
-"""How the screen names a job: by its work directory and its id, for as long as the screen is open."""
+"""How the screen names what it lists: by work directory and id, for as long as the screen is open."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -10,3 +11,16 @@ class Ref(NamedTuple):
 
     place: int
     job: int
+
+
+# Not a tuple: the first task of an array has the array's own number, and must never be taken for the whole array.
+@dataclass(frozen=True, slots=True, order=True)
+class ArrayRef:
+    """An array of jobs as one line: ``array`` is the id of its first job in the work directory ``place``."""
+
+    place: int
+    array: int
+
+
+Line = Ref | ArrayRef
+"""What a line of the table stands for."""

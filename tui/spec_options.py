@@ -12,7 +12,7 @@ import click
 from ..core.conditions import AfterJob, AfterTime, Condition, Ending, all_of
 from ..core.filters import FilterError, parse_ids
 from ..core.job import JobSpec, Resources, Retry
-from ..core.units import parse_duration, parse_size, parse_time
+from ..core.units import parse_duration, parse_signal, parse_size, parse_time
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -47,6 +47,7 @@ SIZE = _Read("size", parse_size)
 TIME = _Read("time", lambda text: parse_time(text, time.time()))
 IDS = _Read("ids", parse_ids)
 VARIABLE = _Read("name=value", _variable)
+SIGNAL = _Read("signal", parse_signal)
 
 _OPTIONS = [
     click.option("--name", help="Name of the job [default: its program's name]."),
@@ -184,11 +185,15 @@ def check_endings(words: Sequence[str]) -> None:
 
 def parse_array(text: str) -> list[int]:
     """The indices of ``1-100``, ``0-20:5`` and lists of those with commas; raises FilterError."""
+    wrong = FilterError(f"'{text}' is not an array; write 1-100, 0-20:5 or 1,4,9")
     found: list[int] = []
     for part in text.split(","):
-        span, _, step = part.partition(":")
-        if step and not (step.isdigit() and int(step) > 0):
-            raise FilterError(f"'{text}' is not an array; write 1-100, 0-20:5 or 1,4,9")
-        ids = parse_ids(span)
-        found += ids[:: int(step)] if step else ids
+        span, colon, step = part.partition(":")
+        if colon and not (step.isascii() and step.isdigit() and int(step) > 0):
+            raise wrong
+        try:
+            ids = parse_ids(span)
+        except FilterError:
+            raise wrong from None
+        found += ids[:: int(step)] if colon else ids
     return list(dict.fromkeys(found))

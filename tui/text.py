@@ -45,6 +45,12 @@ def plain(text: str) -> str:
     return "".join(_shown(char) for char in text)
 
 
+def without_escapes(text: str) -> str:
+    """Text of any number of lines without sequences and control characters; newlines and tabs stay."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROL.sub("", _SEQUENCE.sub("", lines)).replace("\x1b", "")
+
+
 def _shown(char: str) -> str:
     if char == "\n":
         return "\\n"

@@ -211,6 +211,14 @@ def test_hold_and_release(manager: BlockingJobManager, sh: Sh, row: Row, until: 
     until(lambda: row(job).state == "cancelled")
 
 
+def test_a_signal_reaches_the_job(manager: BlockingJobManager, sh: Sh, row: Row, until: Until) -> None:
+    job = manager.submit(sh("trap 'echo got it; exit 0' USR1; echo ready; while :; do sleep 0.1; done"))[0]
+    until(lambda: row(job).state == "running" and out(manager, job) == "ready\n")
+    assert manager.signal([job], "USR1")[0].done
+    manager.wait([job], timeout=30)
+    assert out(manager, job) == "ready\ngot it\n"
+
+
 def test_requeue_is_the_next_attempt(
     slurm: Cluster, manager: BlockingJobManager, sh: Sh, row: Row, until: Until
 ) -> None:

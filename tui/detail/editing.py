@@ -26,8 +26,8 @@ from .spec_diff import diff_lines
 from .spec_text import EDITED, SpecTextError, parse_spec, write_spec
 from .words import condition_words
 
-# What submitting may refuse with words for the person.
-REFUSALS = (OSError, SpecError, WorkDirError, SettingsError, EngineFailedError, LookupError)
+# What submitting may refuse with words for the person; a path may hold what no file system can.
+REFUSALS = (OSError, UnicodeError, SpecError, WorkDirError, SettingsError, EngineFailedError, LookupError)
 
 _AGAIN = Answer("again", "Edit again", ("e",))
 _SUBMIT = Answer("submit", "Submit as a new job", ("y",))

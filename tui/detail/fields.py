@@ -43,7 +43,8 @@ class LineInput(Input):
     def on_paste(self, event: events.Paste) -> None:
         """Say that a line is a line."""
         if len(event.text.strip("\r\n").splitlines()) > 1:
-            self.post_message(self.Shortened(self))
+            # After the news that the text has changed.
+            self.call_after_refresh(self.post_message, self.Shortened(self))
 
 
 class CommandInput(LineInput):
@@ -77,19 +78,10 @@ class Pick(Widget, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "turn(-1)", show=False),
         Binding("right,space", "turn(1)", show=False),
-        Binding("enter", "submit", show=False),
     ]
 
     class Changed(Message):
         """Another name was taken."""
-
-    class Submitted(Message):
-        """Enter was pressed on it."""
-
-        def __init__(self, pick: Pick) -> None:
-            """Say where."""
-            super().__init__()
-            self.pick = pick
 
     def __init__(self, id: str, names: Sequence[str], chosen: int = 0) -> None:
         """Offer these names; ``chosen`` is the place of the first one taken."""
@@ -113,10 +105,6 @@ class Pick(Widget, can_focus=True):
             self.chosen = (self.chosen + steps) % len(self.names)
             self.refresh()
             self.post_message(self.Changed())
-
-    def action_submit(self) -> None:
-        """Go on, as in a line."""
-        self.post_message(self.Submitted(self))
 
     def on_click(self) -> None:
         """Take the next name."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -27,10 +26,11 @@ from ...core.backend import installed
 from ...core.conditions import jobs_in
 from ...core.job import JobSpec
 from ...core.manager import JobManager
-from ..celltext import one_line, short_path, words_of
+from ..celltext import one_line, words_of
 from .choice import BUTTONS_CSS, Answer, ChoiceDialog
 from .editing import REFUSALS, edit_spec, leave
 from .fields import CommandInput, LineInput, Pick, Row
+from .form_lookup import Asked, look_up
 from .form_model import COMMAND, ENTRIES, Draft, draft, fits_line, preview, texts_of
 from .history import Recall, add_to_history, history_path, read_history
 from .scratch import Editor, Scratch
@@ -45,34 +45,29 @@ _GO_ON = Answer("on", "Go on typing", ("n",))
 Made = tuple[int, list[int]]
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What has to be looked up in the file system: a directory, and jobs of a work directory."""
-
-    cwd: str
-    jobs: tuple[int, ...]
-    place: int
-
-
 class SubmitForm(ModalScreen[Made | None]):
     """Gives back the place of the work directory (its number in ``managers``) and the new jobs' ids, or None."""
 
     DEFAULT_CSS = f"""
     SubmitForm {{
         align: center middle;
-        .box {{ width: 96%; max-width: 110; height: auto; max-height: 96%; border: round ansi_default; padding: 0 1; }}
+        .box {{ width: 96%; max-width: 110; height: 28; max-height: 96%; border: round ansi_default; padding: 0 1; }}
         .title {{ text-style: bold; margin-bottom: 1; }}
-        .fields {{ height: auto; max-height: 56vh; scrollbar-size-vertical: 1; }}
-        #preview {{ height: auto; max-height: 4; margin-top: 1; }}
+        .fields {{ height: 1fr; scrollbar-size-vertical: 1; }}
+        #preview {{ height: 3; margin-top: 1; }}
         {BUTTONS_CSS}
     }}
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,shift+tab", "step(-1)"),
-        Binding("down,tab", "step(1)"),
+        # Before the fields get them: what is typed right behind one of these keys goes to the next field.
+        Binding("shift+tab", "step(-1)", priority=True),
+        Binding("tab", "step(1)", priority=True),
+        Binding("up", "step_up(-1)", priority=True),
+        Binding("down", "step_up(1)", priority=True),
+        Binding("enter", "enter", priority=True),
         Binding("ctrl+e", "edit", priority=True),
         Binding("ctrl+s", "submit", priority=True),
-        Binding("escape", "leave"),
+        Binding("escape", "leave", priority=True),
     ]
 
     class Ready(Message):
@@ -86,7 +81,7 @@ class SubmitForm(ModalScreen[Made | None]):
     class LookedUp(Message):
         """Directory and jobs were looked up for these texts; ``errors``: field id -> what is wrong."""
 
-        def __init__(self, asked: _Asked, errors: dict[str, str]) -> None:
+        def __init__(self, asked: Asked, errors: dict[str, str]) -> None:
             """Carry what was found."""
             super().__init__()
             self.asked, self.errors = asked, errors
@@ -148,6 +143,7 @@ class SubmitForm(ModalScreen[Made | None]):
         if len(self.managers) > 1:
             self._rows["place"] = Row("jobs in", self._place)
         self._preview = Static(id="preview", markup=False)
+        self._previewed = Text()
 
     def compose(self) -> ComposeResult:
         """Title, fields, what would be submitted, buttons."""
@@ -187,13 +183,19 @@ class SubmitForm(ModalScreen[Made | None]):
         for name, text in texts_of(spec).items():
             if name != "array":
                 self._lines[name].value = text
-        line = self._lines[COMMAND]
-        line.disabled = not fits_line(spec)
-        if line.disabled:
-            line.value = ""
-            line.placeholder = _SEVERAL_LINES
+        self._allow_command(fits_line(spec))
         self._backend.offer(self._backend.names, spec.backend)
         self._changed()
+
+    def _allow_command(self, allowed: bool) -> None:
+        """Let the command be typed, unless it has several lines."""
+        line = self._lines[COMMAND]
+        line.placeholder = ENTRIES[0].hint if allowed else _SEVERAL_LINES
+        if not allowed:
+            line.value = ""
+            if self.focused is line:
+                self.action_step(1)
+        line.disabled = not allowed
 
     def _changed(self) -> None:
         """Say what is wrong by now, and what would be submitted."""
@@ -202,15 +204,21 @@ class SubmitForm(ModalScreen[Made | None]):
             # Nobody has to hear that an untouched form is empty.
             row.remark(found.errors.get(name, "") if name != COMMAND or self._pressed else "")
         if self._said:
-            self._preview.update(Text(f"! {one_line(self._said)}", "bold red"))
+            self._show_preview(Text(f"! {one_line(self._said)}", "bold red"))
         elif found.specs:
-            self._preview.update(preview(found.specs))
+            self._show_preview(preview(found.specs))
         else:
-            self._preview.update(Text("" if set(found.errors) == {COMMAND} else "see the fields marked with !", "dim"))
+            self._show_preview(Text("" if set(found.errors) == {COMMAND} else "see the fields marked with !", "dim"))
 
-    def _asked(self) -> _Asked:
+    def _show_preview(self, text: Text) -> None:
+        if text != self._previewed:
+            self._previewed = text
+            # Its place is always of the same size.
+            self._preview.update(text, layout=False)
+
+    def _asked(self) -> Asked:
         after = self._draft().spec.after
-        return _Asked(self._lines["cwd"].value.strip(), tuple(sorted(set(jobs_in(after)))), self._place.chosen)
+        return Asked(self._lines["cwd"].value.strip(), tuple(sorted(set(jobs_in(after)))), self._place.chosen)
 
     @on(Input.Changed)
     @on(Pick.Changed)
@@ -245,20 +253,9 @@ class SubmitForm(ModalScreen[Made | None]):
         lines = await anyio.to_thread.run_sync(read_history, self._history)
         self.post_message(self.Ready(backends, lines))
 
-    async def _look_up(self, asked: _Asked, manager: JobManager) -> None:
+    async def _look_up(self, asked: Asked, manager: JobManager) -> None:
         await anyio.sleep(_REST)
-        errors: dict[str, str] = {}
-        try:
-            if asked.cwd and not await anyio.to_thread.run_sync(os.path.isdir, os.path.expanduser(asked.cwd)):
-                errors["cwd"] = f"there is no directory {asked.cwd}"
-            if asked.jobs:
-                rows = await manager.select(",".join(map(str, asked.jobs)))
-                missing = sorted(set(asked.jobs) - {row.id for row in rows})
-                if missing:
-                    errors["after"] = f"there is no job {missing[0]} in {short_path(manager.workdir.path)}"
-        except OSError as error:
-            errors["after"] = words_of(error)
-        self.post_message(self.LookedUp(asked, errors))
+        self.post_message(self.LookedUp(asked, await look_up(asked, manager)))
 
     async def _submit(self, place: int, specs: tuple[JobSpec, ...], line: str) -> None:
         try:
@@ -323,16 +320,6 @@ class SubmitForm(ModalScreen[Made | None]):
         """The fields in order."""
         return [row.field for row in self._rows.values() if not row.field.disabled]
 
-    @on(Input.Submitted)
-    @on(Pick.Submitted)
-    def _entered(self, event: Message) -> None:
-        event.stop()
-        stops = self._stops()
-        if self.focused is stops[-1]:
-            self.action_submit()
-        else:
-            self.action_step(1)
-
     @on(Button.Pressed)
     def _button(self, event: Button.Pressed) -> None:
         event.stop()
@@ -346,8 +333,42 @@ class SubmitForm(ModalScreen[Made | None]):
         else:
             self.focus_previous()
 
+    def action_step_up(self, steps: int) -> None:
+        """The same, with keys that mean something else in the command field."""
+        self.action_step(steps)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave up and down to the command field."""
+        return action != "step_up" or not isinstance(self.focused, CommandInput)
+
+    def action_enter(self) -> None:
+        """Go to the next field; behind the last one submit. On a button, press it."""
+        if isinstance(self.focused, Button):
+            self.focused.press()
+        elif self.focused is self._stops()[-1]:
+            self.action_submit()
+        else:
+            self.action_step(1)
+
+    def _in_turn(self, action: Callable[[], object]) -> None:
+        """Do something when every field has seen the keys that were pressed before."""
+        for line in self._lines.values():
+            action = partial(line.call_later, action)
+        action()
+
     def action_submit(self) -> None:
         """Submit it, or go to the first field that is wrong."""
+        self._in_turn(self._submit_now)
+
+    def action_edit(self) -> None:
+        """Open the whole spec in the editor. What cannot be read as it is has to be put right in the form first."""
+        self._in_turn(self._edit_now)
+
+    def action_leave(self) -> None:
+        """Close the form; asks first where something was typed."""
+        self._in_turn(self._leave_now)
+
+    def _submit_now(self) -> None:
         if self._busy:
             return
         self._pressed, self._said = True, ""
@@ -357,19 +378,21 @@ class SubmitForm(ModalScreen[Made | None]):
             next(row for name, row in self._rows.items() if name in found.errors).field.focus()
             return
         self._busy = True
-        self._preview.update(Text("submitting ...", "dim"))
+        self._show_preview(Text("submitting ...", "dim"))
         self.run_worker(partial(self._submit, self._place.chosen, found.specs, self._texts()[COMMAND]))
 
-    def action_edit(self) -> None:
-        """Open the whole spec in the editor. What cannot be read as it is has to be put right in the form first."""
+    def _edit_now(self) -> None:
         found = self._draft()
-        if self._busy or set(found.errors) - {COMMAND}:
+        if self._busy:
+            return
+        if set(found.errors) - {COMMAND}:
+            self._said = "first put right the fields marked with !, then all of it can be edited"
+            self._changed()
             return
         self._busy = True
         self.run_worker(partial(self._edit_all, found.spec, self._backend.names))
 
-    def action_leave(self) -> None:
-        """Close the form; asks first where something was typed."""
+    def _leave_now(self) -> None:
         if self._busy:
             return
         if self._texts() == self._first and self._base == self._empty:

@@ -10,7 +10,7 @@ from rich.text import Text
 from ...core.dossier import HIDDEN, Dossier, File, Parent
 from ...core.job import ENDED, Asked, JobSpec
 from ...core.units import duration, size
-from ..celltext import STATE_STYLES, called, one_line
+from ..celltext import STATE_STYLES, called, cell, one_line
 from .page import Line, Page
 from .timeline import add_timeline
 from .words import condition_words, count, exit_words, moment, moment_ago, needs, reason_words, retries, where
@@ -27,16 +27,21 @@ def detail_lines(dossier: Dossier, now: float, width: int, *, script: bool) -> l
     page.value("command", spec.command_line())
     page.value("directory", row.cwd)
     page.value("input", spec.stdin or "")
-    page.value("tags", " ".join(row.tags))
-    page.value("back end", where(row))
-    page.value("needs", needs(spec.resources) if facts.spec is not None else "")
-    page.value("gpus given", ", ".join(map(str, facts.submitting.gpus)) if facts.submitting is not None else "")
-    page.value("time limit", _limit(spec))
-    page.value("priority", str(row.priority) if row.priority else "")
-    page.value("retries", retries(spec.retry))
-    page.value("array", f"task {row.array_index} of array {row.array}" if row.array is not None else "")
-    page.value("made from", f"job {row.resubmitted_from}" if row.resubmitted_from is not None else "")
-    page.value("created", moment_ago(row.created, now))
+    given = facts.submitting.gpus if facts.submitting is not None else ()
+    page.pairs(
+        [
+            ("tags", " ".join(row.tags)),
+            ("needs", needs(spec.resources) if facts.spec is not None else ""),
+            ("back end", where(row)),
+            ("time limit", _limit(spec)),
+            ("created", moment_ago(row.created, now)),
+            ("retries", retries(spec.retry)),
+            ("gpus given", ", ".join(map(str, given))),
+            ("priority", str(row.priority) if row.priority else ""),
+            ("array", f"task {row.array_index} of array {row.array}" if row.array is not None else ""),
+            ("made from", f"job {row.resubmitted_from}" if row.resubmitted_from is not None else ""),
+        ]
+    )
     _add_conditions(page, dossier)
     _add_intents(page, dossier, now)
     if facts.spec is not None:
@@ -140,7 +145,7 @@ def _add_files(page: Page, dossier: Dossier, now: float) -> None:
 
 
 def _file(file: File, column: int, now: float) -> Text:
-    text = Text("   ").append(one_line(file.name).ljust(column))
+    text = Text("   ").append(cell(file.name, column))
     return text.append(f"  {size(file.size):>9}  {moment(file.at, now)}", "dim")
 
 

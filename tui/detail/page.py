@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, get_character_cell_size
@@ -14,6 +14,8 @@ Place = tuple[str, int | None]
 
 _LABEL = 12
 _NARROWEST = 12
+# From this width on two values stand on one line.
+_ROOMY = 110
 # Of one value not more than this many characters are shown.
 _LONGEST = 6000
 
@@ -57,6 +59,20 @@ class Page:
         for number, part in enumerate(self._parts(value, self.width - column - 1)):
             shown = label[: column - 1] if number == 0 else ""
             self.add(Text(" ").append(shown.ljust(column), "dim").append(part, style))
+
+    def pairs(self, values: Sequence[tuple[str, str]]) -> None:
+        """Add labelled values, two on a line where there is room for both; those that are empty are left out."""
+        values = [(label, value) for label, value in values if value]
+        half = self.width // 2
+        while values:
+            (label, value), *values = values
+            before = len(self.lines)
+            self.value(label, value)
+            first = self.lines[-1].text
+            short = len(self.lines) == before + 1 and first.cell_len < half
+            if values and short and self.width >= _ROOMY and cell_len(one_line(values[0][1])) < half - _LABEL - 2:
+                (label, value), *values = values
+                first.append(" " * (half - first.cell_len)).append(label.ljust(_LABEL), "dim").append(one_line(value))
 
     def item(self, value: str, style: str = "") -> None:
         """Add a value without a label, below a heading."""

@@ -178,7 +178,7 @@ class DetailPane(Vertical):
 
     def _tick(self) -> None:
         dossier = self._dossier
-        if dossier is None or not self.view.size.height:
+        if dossier is None or not self.view.is_on_screen:
             return
         now, ended = time.monotonic(), dossier.detail.row.state in ENDED
         # Half a tick less: timers are never on the dot.

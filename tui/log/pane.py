@@ -1,218 +1,263 @@
-"""The pane with a job's stdout or stderr: follows it, or lets a person scroll through a log of any size."""
+"""The pane with the output of a job: title, text and prompt; opens logs, and does what a person asks of them."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncGenerator
+import time
 from dataclasses import dataclass
-from typing import cast
+from functools import partial
+from typing import Literal
 
 import anyio
-import anyio.to_thread
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
+from textual.timer import Timer
 
 from ...core.job import ENDED, JobRow
-from ...core.logfile import Added, LogFile
-from ...core.manager import JobManager, Stream
-from ...core.units import size as size_words
+from ...core.manager import JobManager
 from ..bar import Bar
-from ..celltext import called, words_of
-from .view import LogView, Where
-from .window import BLOCK, Piece, read_piece
+from ..celltext import words_of
+from .caption import Facts, caption
+from .document import text_of
+from .finder import Finder
+from .growth import Growth
+from .item import Look
+from .merged import MergedSource
+from .prompt import Prompt
+from .session import Session
+from .source import LogSource
+from .title import title
+from .view import LogView
 
-# Seconds: the cursor rests this long before a log is opened; and between two updates of a log that grows fast.
+# Seconds that the cursor rests before a log is opened.
 _REST = 0.08
-_PACE = 0.1
-# A writer that is further ahead than this many bytes is not followed step by step: we go to the end.
-_BEHIND = 4 * BLOCK
+
+Shows = Literal["stdout", "stderr", "merged"]
+_STREAMS: tuple[Shows, ...] = ("stdout", "stderr", "merged")
 
 
 @dataclass(frozen=True)
 class Shown:
     """Which log is shown. A retry is another one: its files are new."""
 
+    workdir: str
     job: int
+    current: int
     attempt: int
-    stream: Stream
+    stream: Shows
 
 
 class LogPane(Vertical):
-    """The log of one job with its title line. Reading happens in workers, which post messages."""
+    """The log of one job with its title line. Reading happens in a ``Session``, which posts messages."""
 
     DEFAULT_CSS = """
     LogPane { height: 1fr; }
     """
 
-    class Read(Message):
-        """A part of the log was read."""
+    class Opening(Message):
+        """A log is opened; from now on the session tells of it."""
 
-        def __init__(self, shown: Shown, piece: Piece, where: Where | None, restarted: bool = False) -> None:
-            """Carry the piece and what it is: a part that was asked for, or (None) what was added to the log."""
+        def __init__(self, shown: Shown, session: Session) -> None:
+            """Say which."""
             super().__init__()
-            self.shown, self.piece, self.restarted = shown, piece, restarted
-            self.where: Where | None = where
+            self.shown, self.session = shown, session
 
-    class Over(Message):
-        """The job has ended and all of the log was given; ``other``: the size of the other stream."""
-
-        def __init__(self, shown: Shown, other: int) -> None:
-            """Say of which log."""
-            super().__init__()
-            self.shown, self.other = shown, other
-
-    class Trouble(Message):
-        """The log cannot be read."""
-
-        def __init__(self, shown: Shown, words: str) -> None:
-            """Say why."""
-            super().__init__()
-            self.shown, self.words = shown, words
-
-    def __init__(self, manager: JobManager) -> None:
-        """Show logs of this manager's jobs; none yet."""
+    def __init__(self) -> None:
+        """Show no job."""
         super().__init__(id="log")
-        self._manager = manager
+        self._manager: JobManager | None = None
         self._row: JobRow | None = None
         self._shown: Shown | None = None
-        self._remark = ""
-        self.stream: Stream = "stdout"
+        self._session: Session | None = None
+        self._stream: Shows = "stdout"
+        self._attempt: int | None = None
+        self._states = False
+        self._trouble = ""
+        self._counted = False
+        self._growth = Growth()
+        self._again: Timer | None = None
         self.title = Bar("log-title", rule=True)
         self.view = LogView()
+        self.prompt = Prompt()
+        self.finder = Finder(self.view, self.prompt, self._reread)
 
     def compose(self) -> ComposeResult:
-        """Title above text."""
+        """Title above text, and the prompt while it is open."""
         yield self.title
         yield self.view
+        yield self.prompt
 
-    # -- what is shown
+    # -- which log is shown
 
-    def show_job(self, row: JobRow | None) -> None:
-        """Show the log of this job; call it again when the row changed."""
-        self._row = row
-        shown = None if row is None else Shown(row.id, row.attempt, self.stream)
+    def show(self, manager: JobManager | None, row: JobRow | None) -> None:
+        """Show the log of this job; call it again when the row changed. None: no job."""
+        self._manager, self._row = manager, row
+        self._open(_REST)
+
+    @property
+    def stream(self) -> Shows:
+        """Which output is shown."""
+        return self._stream
+
+    @stream.setter
+    def stream(self, stream: Shows) -> None:
+        self._stream = stream
+        self._open(0.0)
+
+    @property
+    def wrap(self) -> bool:
+        """Whether long lines are wrapped."""
+        return self.view.wrap
+
+    @wrap.setter
+    def wrap(self, wrap: bool) -> None:
+        if wrap != self.view.wrap:
+            self.view.wrap, self.view.left = wrap, 0
+            self._reread()
+
+    def _open(self, rest: float) -> None:
+        """Open the log that is to be shown now, unless it is; ``rest``: seconds to wait, another may be wanted."""
+        shown = self._to_show()
         if shown != self._shown:
-            self._shown, self._remark = shown, ""
-            self.view.clear()
-            self._open(shown)
+            self._shown, self._attempt = shown, shown and shown.attempt
+            self.workers.cancel_group(self, "log")
+            self._session, self._trouble, self._counted = None, "", False
+            self._growth = Growth()
+            self.finder.attach(None)
+            self._close_prompt()
+            self.view.clear(merged=shown is not None and shown.stream == "merged")
+            if shown is not None:
+                self.run_worker(partial(self._run, shown, rest), group="log", exclusive=True)
+        elif self._session is not None and self._is_over():
+            self._session.finish()
         self.refresh_title()
 
-    def switch_stream(self) -> None:
-        """Show the other one of stdout and stderr."""
-        self.stream = _other(self.stream)
-        self.show_job(self._row)
+    def _to_show(self) -> Shown | None:
+        row, old = self._row, self._shown
+        if row is None or self._manager is None:
+            return None
+        workdir = self._manager.workdir.path
+        attempt = row.attempt
+        if old is not None and (old.workdir, old.job) == (workdir, row.id) and old.current == row.attempt:
+            attempt = self._attempt or attempt
+        return Shown(workdir, row.id, row.attempt, attempt, self._stream)
 
-    def refresh_title(self) -> None:
-        """Say whose log it is and how it stands; repaints only what changed."""
-        row, view = self._row, self.view
-        if row is None:
-            self.title.show(Text(" no job selected"), strong=view.has_focus)
-            self.view.say("")
-            return
-        words = [self.stream, called(row), row.state]
-        if row.detail:
-            words[-1] += f": {row.detail}"
-        if row.attempt > 1:
-            words.insert(2, f"attempt {row.attempt}")
-        if not view.follow:
-            words.insert(1, "not following (f or End: follow)")
-        if self._remark:
-            words.insert(1, self._remark)
-        self.title.show_words(words, strong=view.has_focus)
-        self.view.say(self._empty_words(row))
+    def _is_over(self) -> bool:
+        """Whether nothing more is to come."""
+        row, shown = self._row, self._shown
+        return row is not None and shown is not None and (row.state in ENDED or shown.attempt != row.attempt)
 
-    def _empty_words(self, row: JobRow) -> str:
-        if row.started is None and row.state not in ENDED:
-            return "It has not started yet."
-        return f"It wrote nothing to {self.stream}." if row.state in ENDED else f"Nothing on {self.stream} yet."
-
-    # -- reading, in workers
-
-    def _open(self, shown: Shown | None) -> None:
-        self.workers.cancel_group(self, "log")
-        if shown is not None:
-            self.run_worker(self._follow(shown), group="log", exclusive=True)
-
-    async def _follow(self, shown: Shown) -> None:
+    async def _run(self, shown: Shown, rest: float) -> None:
         # A cursor that runs down the table opens no log on its way.
-        await anyio.sleep(_REST)
-        path = self._manager.log_path(shown.job, shown.stream)
-        try:
-            log = LogFile(path)
-            log.offset = await self._read(shown, "end", -BLOCK, None)
-            # The protocol promises an iterator; it is a generator, which must be closed in this task.
-            changes = cast("AsyncGenerator[Added]", self._manager.follow_log(log, shown.job))
-            async with contextlib.aclosing(changes):
-                async for added in changes:
-                    piece = Piece(log.offset - len(added.data), added.data, log.offset)
-                    self.post_message(self.Read(shown, piece, None, added.restarted))
-                    await anyio.sleep(_PACE)
-                    await anyio.to_thread.run_sync(_catch_up, log)
-            other = self._manager.log_path(shown.job, _other(shown.stream))
-            self.post_message(self.Over(shown, (await anyio.to_thread.run_sync(read_piece, other, 0, 0)).size))
-        except OSError as error:
-            self.post_message(self.Trouble(shown, words_of(error)))
+        await anyio.sleep(rest)
+        if self._manager is not None:
+            session = self._new_session(self._manager, shown)
+            self.post_message(self.Opening(shown, session))
+            await session.run()
 
-    async def _read(self, shown: Shown, where: Where, begin: int, end: int | None) -> int:
-        """Read a part of the log, and return where it ended."""
-        path = self._manager.log_path(shown.job, shown.stream)
-        whole = where in ("end", "earlier")
-        piece = await anyio.to_thread.run_sync(lambda: read_piece(path, begin, end, whole_lines=whole))
-        self.post_message(self.Read(shown, piece, where))
-        return piece.end
+    def _new_session(self, manager: JobManager, shown: Shown) -> Session:
+        earlier = shown.attempt if shown.attempt != shown.current else None
+        out, err = (manager.log_path(shown.job, stream, earlier) for stream in ("stdout", "stderr"))
+        if shown.stream == "merged":
+            source = MergedSource(LogSource(out), LogSource(err), self._is_over())
+            return Session(source, [out, err], None, self.post_message)
+        path, other = (out, err) if shown.stream == "stdout" else (err, out)
+        return Session(LogSource(path), [path], other, self.post_message)
 
-    async def _read_more(self, shown: Shown, where: Where, begin: int, end: int | None) -> None:
-        try:
-            await self._read(shown, where, begin, end)
-        except OSError as error:
-            self.post_message(self.Trouble(shown, words_of(error)))
+    # -- what the session, the view and the prompt tell
 
-    def on_log_view_needs(self, message: LogView.Needs) -> None:
-        """Read the part of the log that the view came near to."""
-        message.stop()
-        if self._shown is None:
-            return
-        window = self.view.window
-        parts: dict[Where, tuple[int, int | None]] = {
-            "end": (-BLOCK, None),
-            "start": (0, None),
-            "earlier": (-BLOCK, window.start),
-            "later": (window.end, None),
-        }
-        begin, end = parts[message.where]
-        self.run_worker(self._read_more(self._shown, message.where, begin, end), group="log-more", exclusive=True)
-
-    def on_log_pane_read(self, message: Read) -> None:
-        """Show what was read, unless another log is shown by now."""
-        message.stop()
-        if message.shown != self._shown:
-            return
-        if message.where is None:
-            self.view.add(message.piece, restarted=message.restarted)
-        else:
-            self.view.show(message.piece, message.where)
-        self.refresh_title()
-
-    def on_log_pane_trouble(self, message: Trouble) -> None:
-        """Say why the log cannot be read."""
+    def on_log_pane_opening(self, message: Opening) -> None:
+        """From now on read from this session."""
         message.stop()
         if message.shown == self._shown:
-            self._remark = f"cannot be read: {message.words}"
-            self.refresh_title()
+            self._session = message.session
+            if self._is_over():
+                message.session.finish()
+            self.finder.attach(message.session)
+            self.view.port.failed()
+            self.view.update()
 
-    def on_log_pane_over(self, message: Over) -> None:
-        """Point to the other stream where it has something."""
+    def on_log_view_needs(self, message: LogView.Needs) -> None:
+        """Read the rows that the view needs."""
         message.stop()
-        if message.shown == self._shown and message.other:
-            self._remark = f"{_other(message.shown.stream)} has {size_words(message.other)} (o)"
+        if self._session is not None:
+            search = self.finder.search
+            wrap = self.view.text_width if self.view.wrap else 0
+            self._session.read(message.need, Look(wrap, self._states, search.pattern if search else None))
+
+    def on_session_paged(self, message: Session.Paged) -> None:
+        """Show the rows that were read."""
+        message.stop()
+        if message.session is self._session:
+            self._trouble = ""
+            self.view.show(message.page, message.need)
             self.refresh_title()
 
-    def on_log_view_follow_changed(self, message: LogView.FollowChanged) -> None:
-        """Tell in the title whether the log is followed."""
+    def on_session_watched(self, message: Session.Watched) -> None:
+        """The log is not what it was, or more is known of it."""
+        message.stop()
+        session, port = message.session, self.view.port
+        if session is not self._session:
+            return
+        if message.restarted:
+            self.finder.restarted()
+            self.view.clear(merged=self.view.merged, follow=port.follow)
+            self._counted = False
+        port.grows_above = session.filter is not None and session.filter.more
+        if message.grew or session.filter is not None:
+            port.grew()
+        if not self._counted and session.lines is not None:
+            # Line numbers are known now.
+            self._counted = True
+            port.stay()
+        self.view.update()
+        self.finder.progressed()
+        self.refresh_title()
+
+    def on_session_located(self, message: Session.Located) -> None:
+        """Go to the line whose number was typed."""
+        message.stop()
+        if message.session is self._session:
+            self.finder.located(message.offset, message.number)
+            self.refresh_title()
+
+    def on_session_failed(self, message: Session.Failed) -> None:
+        """Say why the log cannot be read."""
+        message.stop()
+        if message.session is self._session:
+            self._trouble = f"cannot be read: {words_of(message.error)}"
+            self.view.port.failed()
+            self.refresh_title()
+
+    def on_log_view_moved(self, message: LogView.Moved) -> None:
+        """Tell in the title where we are."""
         message.stop()
         self.refresh_title()
+
+    def on_prompt_typed(self, message: Prompt.Typed) -> None:
+        """Search and filter while it is typed."""
+        message.stop()
+        self.finder.typed(message.purpose, message.words)
+        self.refresh_title()
+
+    def on_prompt_accepted(self, message: Prompt.Accepted) -> None:
+        """Keep what was typed."""
+        message.stop()
+        if self.finder.accepted(message.purpose, message.words):
+            self._close_prompt()
+
+    def on_prompt_cancelled(self, message: Prompt.Cancelled) -> None:
+        """Leave all as it was."""
+        message.stop()
+        self.finder.cancelled()
+        self._close_prompt()
+
+    def _close_prompt(self) -> None:
+        if self.prompt.is_open:
+            self.prompt.close()
+            self.view.focus()
+            self.refresh_title()
 
     def on_descendant_focus(self) -> None:
         """Show by the title that keys go here."""
@@ -222,13 +267,149 @@ class LogPane(Vertical):
         """Show by the title that keys go elsewhere."""
         self.refresh_title()
 
+    def on_resize(self) -> None:
+        """Fit the title into the new width."""
+        self.refresh_title()
 
-def _other(stream: Stream) -> Stream:
-    return "stderr" if stream == "stdout" else "stdout"
+    # -- what keys do
 
+    def go(self, where: str) -> None:
+        """Move: up, down, page-up, page-down, half-up, half-down, home, end, left or right."""
+        self.finder.remark = ""
+        self.view.go(where)
+        self.refresh_title()
 
-def _catch_up(log: LogFile) -> None:
-    """Skip to the last block of a log that grows faster than anybody reads."""
-    piece = read_piece(log.path, -BLOCK, None, whole_lines=True)
-    if piece.size - log.offset > _BEHIND:
-        log.offset = piece.start
+    def switch_stream(self) -> None:
+        """Show stdout, then stderr, then both in one."""
+        self.stream = _STREAMS[(_STREAMS.index(self._stream) + 1) % len(_STREAMS)]
+
+    def toggle_follow(self) -> None:
+        """Follow the end of the log, or stop."""
+        self.view.port.set_follow(not self.view.port.follow)
+        self.view.update()
+        self.refresh_title()
+
+    def toggle_wrap(self) -> None:
+        """Wrap long lines, or cut them at the edge."""
+        self.wrap = not self.wrap
+
+    def toggle_states(self) -> None:
+        """Show every state of lines that were rewritten, or the last one alone."""
+        self._states = not self._states
+        self._reread()
+
+    def start_search(self) -> None:
+        """Ask what to search."""
+        self.finder.start("search")
+
+    def start_filter(self) -> None:
+        """Ask which lines to show."""
+        self.finder.start("filter")
+
+    def start_jump(self) -> None:
+        """Ask for a line number or a percentage to go to."""
+        self.finder.start("jump")
+
+    def next_match(self, step: int) -> None:
+        """Go to the next (1) or previous (-1) line that matches the search."""
+        self.finder.next_match(step)
+        self.refresh_title()
+
+    def next_error(self, step: int) -> None:
+        """Go to the next (1) or previous (-1) line that tells of an error."""
+        self.finder.next_error(step)
+        self.refresh_title()
+
+    def other_attempt(self, step: int) -> None:
+        """Show what the next (1) or previous (-1) attempt of the job wrote."""
+        row, shown = self._row, self._shown
+        if row is not None and shown is not None:
+            self._attempt = min(max(1, shown.attempt + step), row.attempt)
+            self._open(0.0)
+
+    def clear(self) -> bool:
+        """Drop what is searched, then the filter; tells whether there was any of it."""
+        there_was = self.finder.clear()
+        self.refresh_title()
+        return there_was
+
+    def _reread(self) -> None:
+        """Show what is in view in another way."""
+        self.view.port.stay()
+        self.view.update()
+        self.refresh_title()
+
+    # -- for copies and other programs
+
+    def visible_text(self) -> str:
+        """What is in view, as text."""
+        return text_of(self.view.port.rows)
+
+    def last_lines(self, number: int) -> str:
+        """The last lines of the log, up to a megabyte. Raises OSError."""
+        return self._session.last_lines(number) if self._session is not None else ""
+
+    def location(self) -> tuple[str, int | None] | None:
+        """The file that is shown, and the number of the line at the top of the view where it is known."""
+        session, shown, row = self._session, self._shown, self.view.port.top_row
+        if session is None or shown is None:
+            return None
+        return session.place(row.start if row is not None else 0)
+
+    # -- the title
+
+    def refresh_title(self) -> None:
+        """Say whose log it is, where we are in it, and what is going on; repaints only what changed."""
+        row, shown, view, session = self._row, self._shown, self.view, self._session
+        if row is None or shown is None:
+            self.title.show(Text(" no job selected"), strong=view.has_focus)
+            view.say("")
+            return
+        size, lines = (session.size, session.lines) if session is not None else (0, None)
+        again = self._growth.update(time.monotonic(), lines, size, follow=view.follow)
+        if again is not None and self._again is None:
+            self._again = self.set_timer(again, self._refresh_title_again)
+        facts = Facts(
+            row=row,
+            stream=shown.stream,
+            attempt=shown.attempt,
+            follow=view.follow,
+            opened=session is not None and session.opened,
+            page=view.port.page,
+            top=view.port.top_row,
+            size=size,
+            lines=lines,
+            note=self._trouble or (session.note if session is not None else ""),
+            remark=self.finder.remark,
+            badge=self._growth.badge,
+            speed=self._growth.speed,
+            other="stderr" if shown.stream == "stdout" else "stdout",
+            other_size=session.other_size if session is not None else 0,
+            left=view.left,
+            states=self._states,
+            search=session.search if session is not None else None,
+            search_words=self.finder.search.words if self.finder.search is not None else "",
+            filter=session.filter if session is not None else None,
+            filter_words=self.finder.filter.words if self.finder.filter is not None else "",
+            errors=session.errors if session is not None else None,
+            here=view.here,
+            strong=view.has_focus,
+        )
+        self.title.show(title(list(caption(facts)), self.size.width), strong=view.has_focus)
+        view.say(self._empty_words(row, shown, session))
+
+    def _refresh_title_again(self) -> None:
+        self._again = None
+        self.refresh_title()
+
+    def _empty_words(self, row: JobRow, shown: Shown, session: Session | None) -> str:
+        if session is None or not session.opened:
+            return ""
+        if session.size and session.filter is not None:
+            return "Looking for lines that pass the filter ..." if session.filter.more else "No line passes the filter."
+        if session.size:
+            return ""
+        where = "either stream" if shown.stream == "merged" else shown.stream
+        if row.started is None and not self._is_over():
+            return "It has not started yet."
+        return f"It wrote nothing to {where}." if self._is_over() else f"Nothing on {where} yet."

@@ -21,13 +21,15 @@ class ScreenSettings(msgspec.Struct, frozen=True):
     """``[screen]``: how the screen opens.
 
     ``preset``: the keys to start from. ``layout``: table and log side by side, one above the other, one at a time,
-    or by the size of the terminal. ``mouse``: whether the screen takes it. ``fps``: frames per second at most.
-    ``confirm_own``: whether cancelling a single job that has not started yet is asked for too.
+    or by the size of the terminal. ``symbols``: the shapes of the states; "auto" goes by the terminal. ``mouse``:
+    whether the screen takes it. ``fps``: frames per second at most. ``confirm_own``: whether cancelling a single job
+    that has not started yet is asked for too.
     """
 
     preset: Literal["default", "k9s", "htop"] = "default"
     theme: Literal["terminal", "dark", "light", "mono"] = "terminal"
     layout: Literal["auto", "side", "stacked", "single"] = "auto"
+    symbols: Literal["auto", "unicode", "ascii"] = "auto"
     mouse: bool = True
     fps: Annotated[int, msgspec.Meta(ge=1, le=30)] = 10
     confirm_own: bool = True

@@ -1,297 +1,262 @@
-"""The first screen: the table of jobs, the log of the selected one, and the orders that a person can give."""
+"""The screen: puts table, log and detail together, hears what workers and panes tell, and does what keys stand for."""
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import AsyncGenerator
-from typing import ClassVar, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import anyio
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.message import Message
-from textual.screen import Screen
+from textual.containers import Container
+from textual.screen import ModalScreen, Screen
 from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Input
 
-from ...core.job import ENDED, JobRow, Outcome, SpecError, State
-from ...core.journal import Change
+from ...core.job import JobRow
 from ...core.manager import JobManager
-from ...core.settings import SettingsError
-from ...core.supervisor import EngineFailedError
-from ...core.workdir import WorkDirError
 from ..bar import Bar
-from ..celltext import STATE_STYLES, called, one_line, short_path, words_of
+from ..celltext import one_line
+from ..detail.pane import DetailPane
 from ..log.pane import LogPane
+from ..ref import Ref
+from ..table.filterbar import FilterBar
 from ..table.joblist import JobList
 from ..table.jobtable import JobTable
-from .actions import ACTIONS, BY_ID, Order, bindings, label
-from .dialogs import ConfirmDialog, HelpDialog, ReportDialog
+from . import feeds, header
+from .action import Pane
+from .actions import ACTIONS
+from .arrange import Arrange
+from .giver import Giver, Ordered
+from .keymap import Keymap
+from .listing import Listing
+from .memory import Memory, labels
+from .tools import Copied, Tools
 
-# Of the jobs that ended before the screen was opened, the newest so many are listed.
-_ENDED_LISTED = 200
-_ENGINE_LOOK = 2.0
-_MISSING_LOOK = 1.0
+if TYPE_CHECKING:
+    from ..detail.editing import NotSubmitted, Submitted
+
 _MESSAGE_STAYS = 8.0
-# Seconds during which a job that slipped under the cursor takes no order.
-_SLIPPED = 0.5
-_NO_BUGS = (OSError, SpecError, WorkDirError, SettingsError, EngineFailedError, LookupError)
 
 
 class JobScreen(Screen[None], inherit_bindings=False):
-    """Table above, log below. Workers ask the manager and post messages; only handlers touch widgets."""
+    """Workers ask managers and post messages; only the handlers here and in the panes touch widgets."""
 
-    BINDINGS: ClassVar[list[BindingType]] = list(bindings())
     CSS = """
-    JobScreen.zoomed #table { display: none; }
+    #panes { layout: vertical; }
+    #panes.side { layout: horizontal; }
+    #panes.side #log, #panes.side #detail { border-left: vkey ansi_bright_black; }
     """
 
-    class Loaded(Message):
-        """All jobs, as they are when following begins."""
-
-        def __init__(self, rows: list[JobRow]) -> None:
-            """Carry the rows."""
-            super().__init__()
-            self.rows = rows
-
-    class Changed(Message):
-        """Changes of jobs."""
-
-        def __init__(self, changes: list[Change]) -> None:
-            """Carry the changes."""
-            super().__init__()
-            self.changes = changes
-
-    class Trouble(Message):
-        """The work directory cannot be read; ``gone``: because it is not there."""
-
-        def __init__(self, words: str, gone: bool) -> None:
-            """Say why."""
-            super().__init__()
-            self.words, self.gone = words, gone
-
-    class EngineSeen(Message):
-        """Who drives the work directory, "" for nobody."""
-
-        def __init__(self, words: str) -> None:
-            """Carry the words."""
-            super().__init__()
-            self.words = words
-
-    class Ordered(Message):
-        """What became of an order."""
-
-        def __init__(self, order: Order, outcomes: list[Outcome]) -> None:
-            """Carry the outcomes."""
-            super().__init__()
-            self.order, self.outcomes = order, outcomes
-
-    class Failed(Message):
-        """Something asked of the manager could not be done."""
-
-        def __init__(self, words: str) -> None:
-            """Say why."""
-            super().__init__()
-            self.words = words
-
-    def __init__(self, manager: JobManager) -> None:
-        """Show the jobs of this manager."""
+    def __init__(
+        self, managers: Sequence[JobManager], memory: Memory, keymap: Keymap, first: Sequence[list[JobRow]]
+    ) -> None:
+        """Show the jobs of these managers; ``first``: rows of each that are known already."""
         super().__init__()
-        self.manager = manager
+        named = zip(managers, labels(managers), strict=True)
+        self.places = [feeds.Place(i, manager, name) for i, (manager, name) in enumerate(named)]
+        self.memory, self.keymap, self._first = memory, keymap, first
         self.jobs = JobList()
+        self.panes = Arrange(self)
+        self.giver = Giver(self)
+        self.lists = Listing(self)
+        self.tools = Tools(self, memory, keymap)
+        self.paused = False
         self.message = ""
         self._message_timer: Timer | None = None
-        self._engine: str | None = None
-        self._trouble = ""
-        self._capped = False
-        self._slipped_at = float("-inf")
-        self.header = Bar("header")
-        self.table = JobTable(self.jobs)
-        self.log_pane = LogPane(manager)
+        self.head = Bar("header")
+        self.table = JobTable(self.jobs, ascii=memory.ascii_only())
+        self.log_pane = LogPane()
+        self.detail = DetailPane()
+        self.area = Container(id="panes")
+        self.filter_bar = FilterBar()
         self.footer = Bar("footer")
 
     def compose(self) -> ComposeResult:
-        """One line of facts, the table, the log, one line of keys."""
-        yield self.header
-        yield self.table
-        yield self.log_pane
+        """One line of facts, the panes, the filter while it is written, one line of keys."""
+        yield self.head
+        with self.area:
+            yield self.table
+            yield self.log_pane
+            yield self.detail
+        yield self.filter_bar
         yield self.footer
 
     def on_mount(self) -> None:
         """Begin to follow the jobs."""
-        self.table.focus()
-        self._refresh_header()
-        self._refresh_footer()
-        self.set_interval(1.0, self.table.tick)
-        self.run_worker(self._follow_jobs())
-        self.run_worker(self._watch_engine())
-
-    # -- workers
-
-    async def _follow_jobs(self) -> None:
-        while True:
-            try:
-                feed = await self.manager.follow(ended=_ENDED_LISTED)
-                self.post_message(self.Loaded(feed.rows))
-                # A generator, whatever the protocol promises: it must be closed in this task.
-                async with contextlib.aclosing(cast("AsyncGenerator[list[Change]]", aiter(feed))) as batches:
-                    async for changes in batches:
-                        self.post_message(self.Changed(changes))
-            except OSError as error:
-                gone = isinstance(error, FileNotFoundError) and not self.manager.workdir.exists()
-                self.post_message(self.Trouble(words_of(error), gone))
-            await anyio.sleep(_MISSING_LOOK)
-
-    async def _watch_engine(self) -> None:
-        started = False
-        while True:
-            lease = await self.manager.engine()
-            words = "" if lease is None else f"engine {lease.process.pid} on {lease.host}"
-            self.post_message(self.EngineSeen(words))
-            if lease is None and not started and self.table.loaded and self._undriven():
-                # Once: an engine that somebody stopped while we look is not started behind their back.
-                started = True
-                await self._start_engine()
-            await anyio.sleep(_ENGINE_LOOK)
-
-    async def _start_engine(self) -> None:
-        try:
-            await self.manager.ensure_engine()
-        except _NO_BUGS as error:
-            self.post_message(self.Failed(words_of(error)))
-
-    async def _give(self, order: Order, ids: tuple[int, ...]) -> None:
-        try:
-            if order.id == "cancel":
-                outcomes = await self.manager.cancel(ids)
-            elif order.id == "retry":
-                outcomes = await self.manager.retry(ids)
-            else:
-                outcomes = [await self._resubmit(job) for job in ids]
-        except _NO_BUGS as error:
-            self.post_message(self.Failed(words_of(error)))
-        else:
-            self.post_message(self.Ordered(order, outcomes))
-
-    async def _resubmit(self, job: int) -> Outcome:
-        try:
-            return Outcome(job, True, f"submitted again as job {await self.manager.resubmit(job)}")
-        except _NO_BUGS as error:
-            return Outcome(job, False, words_of(error))
+        self.memory.restore(self)
+        if len(self.places) > 1:
+            self.table.set_labels({place.index: place.label for place in self.places})
+        for place, rows in enumerate(self._first):
+            if rows:
+                self.table.extend(place, rows)
+        self.set_focus(self.table)
+        self.panes.apply("table")
+        self.jobs_changed()
+        self.set_interval(1.0, self._tick)
+        self.tools.start()
+        for place in self.places:
+            self._follow(place)
+            self.run_worker(feeds.watch_engine(place, lambda place=place: self._undriven(place), self.post_message))
+        self.run_worker(feeds.watch_progress(self._in_view, self.post_message))
 
     # -- what workers and panes tell
 
-    def on_job_screen_loaded(self, message: Loaded) -> None:
-        """Show the jobs."""
-        self._trouble = ""
-        self._capped = sum(row.state in ENDED for row in message.rows) >= _ENDED_LISTED
-        self.table.replace(message.rows)
-        self._jobs_changed()
+    def on_loaded(self, message: feeds.Loaded) -> None:
+        """Show the jobs of a place."""
+        place = self.places[message.place]
+        place.trouble = ""
+        self.table.extend(place.index, message.rows)
+        place.loaded = message.last
+        if message.last:
+            self.table.set_loaded(all(place.loaded for place in self.places))
+        self.jobs_changed()
 
-    def on_job_screen_changed(self, message: Changed) -> None:
-        """Show the changes."""
-        self.table.apply(message.changes)
-        self._jobs_changed()
+    def on_changed(self, message: feeds.Changed) -> None:
+        """Show changes, and tell of ends."""
+        self.tools.tell_ends(message.place, message.changes)
+        self.table.apply(message.place, message.changes)
+        self.jobs_changed()
 
-    def on_job_screen_trouble(self, message: Trouble) -> None:
-        """Say that the work directory cannot be read."""
-        if message.gone and not self.jobs.rows:
-            # Nobody submitted a job yet; the directory is made with the first one.
-            self.table.replace([])
-            self._trouble = ""
-        else:
-            self._trouble = message.words
-            if message.gone:
-                self.table.replace([])
-        self._jobs_changed()
+    def on_trouble(self, message: feeds.Trouble) -> None:
+        """Say that a work directory cannot be read."""
+        place = self.places[message.place]
+        known = any(ref.place == place.index for ref in self.jobs.rows)
+        # Before anybody submitted a job there is no directory; it is made with the first one.
+        place.trouble = "" if message.gone and not known and not place.trouble else message.words
+        place.loaded = True
+        if message.gone:
+            self.table.replace(place.index, [])
+        self.table.set_loaded(True)
+        self.jobs_changed()
 
-    def on_job_screen_engine_seen(self, message: EngineSeen) -> None:
+    def on_engine_seen(self, message: feeds.EngineSeen) -> None:
         """Show who drives."""
-        if message.words != self._engine:
-            self._engine = message.words
-            self._refresh_header()
+        if message.words != self.places[message.place].engine:
+            self.places[message.place].engine = message.words
+            self.refresh_header()
 
-    def on_job_screen_failed(self, message: Failed) -> None:
+    def on_progressed(self, message: feeds.Progressed) -> None:
+        """Show how far jobs are."""
+        self.table.set_progress(message.progress)
+
+    def on_failed(self, message: feeds.Failed) -> None:
         """Say what could not be done."""
         self.say(message.words, bad=True)
 
-    def on_job_screen_ordered(self, message: Ordered) -> None:
-        """Say what became of an order: in a line for one job, in a dialog for more."""
-        outcomes = message.outcomes
-        self.table.unmark(outcome.job for outcome in outcomes if outcome.done)
-        self._refresh_header()
-        if len(outcomes) == 1:
-            outcome = outcomes[0]
-            words = f"{self._called(outcome.job)}: {outcome.words}"
-            self.say(words if outcome.done else f"not done: {words}", bad=not outcome.done)
-        else:
-            self.app.push_screen(ReportDialog(message.order, outcomes, self.jobs.rows.get))
+    def on_ordered(self, message: Ordered) -> None:
+        """Say what became of an order."""
+        self.giver.ordered(message)
+        self.refresh_header()
+
+    def on_submitted(self, message: Submitted) -> None:
+        """Say which job is new."""
+        self.giver.submitted(message.refs)
+
+    def on_not_submitted(self, message: NotSubmitted) -> None:
+        """Say why nothing was submitted."""
+        self.say(message.words, bad=message.bad)
+
+    def on_copied(self, message: Copied) -> None:
+        """Say where the copy is."""
+        self.say(message.words)
 
     def on_job_table_cursor_moved(self, message: JobTable.CursorMoved) -> None:
-        """Show the log of the job under the cursor."""
-        self.log_pane.show_job(self.jobs.current)
+        """Show the job under the cursor."""
+        self.show_current()
         self._refresh_footer()
 
     def on_job_table_removed(self, message: JobTable.Removed) -> None:
         """Say that the cursor is on another job, and let a hasty key not hit that one."""
-        self._slipped_at = time.monotonic()
-        current = self.jobs.current
-        after = f"; the cursor is on {called(current)} now" if current is not None else ""
-        self.say(f"job {message.job} was removed{after}")
+        self.giver.slipped()
+        self.say(message.words)
 
-    def _jobs_changed(self) -> None:
-        self.log_pane.show_job(self.jobs.current)
-        self._refresh_header()
+    def on_job_table_opened(self, message: JobTable.Opened) -> None:
+        """Open what was clicked twice."""
+        self.open()
+
+    def on_job_table_sort_chosen(self, message: JobTable.SortChosen) -> None:
+        """Remember the order."""
+        self.memory.collect(self)
+
+    def on_filter_bar_typed(self, message: FilterBar.Typed) -> None:
+        """Filter as it is typed."""
+        self.filter_bar.hint(self.table.set_filter(message.text))
+        self.jobs_changed()
+
+    def on_filter_bar_accepted(self, message: FilterBar.Accepted) -> None:
+        """Keep the filter."""
+        self.lists.filtered(message.text)
+
+    def on_filter_bar_cancelled(self, message: FilterBar.Cancelled) -> None:
+        """Filter no more."""
+        self.lists.filtered("")
+
+    def on_descendant_focus(self) -> None:
+        """Show the keys of the pane that has them."""
         self._refresh_footer()
-        if isinstance(self.app.screen, ConfirmDialog):
-            self.app.screen.update_jobs()
 
-    # -- the lines above and below
+    def on_resize(self) -> None:
+        """Arrange everything for the new size."""
+        self.panes.apply(self.panes.current)
+        self.refresh_header()
+        self._refresh_footer()
 
-    def _undriven(self) -> int:
-        """How many jobs need an engine."""
-        return sum(count for state, count in self.jobs.counts.items() if state not in ENDED and state is not State.HELD)
+    def on_screen_suspend(self) -> None:
+        """Nothing moves beneath a dialog."""
+        self.table.freeze(True)
 
-    def _refresh_header(self) -> None:
-        width = self.app.size.width
-        facts = Text()
-        if self.jobs.marks:
-            facts.append(f"  {len(self.jobs.marks)} marked", "bold")
-        for state in State:
-            if self.jobs.counts[state]:
-                # Of ended jobs only the newest are listed: there are at least so many.
-                more = "+" if self._capped and state in ENDED else ""
-                facts.append(f"  {self.jobs.counts[state]}{more} {state}", STATE_STYLES.get(state, ""))
-        if self._trouble:
-            facts.append(f"  {one_line(self._trouble)}", "bold red")
-        elif self._engine:
-            # Where there is no room, the process is enough.
-            roomy = width - facts.cell_len - len(self._engine) > 30
-            facts.append(f"  {one_line(self._engine if roomy else self._engine.partition(' on ')[0])}", "dim")
-        elif self._engine is not None:
-            facts.append("  no engine drives", "bold red" if self._undriven() else "dim")
-        path = one_line(short_path(self.manager.workdir.path))
-        room = width - facts.cell_len - 1
-        if len(path) > room:
-            # The end of a path tells more than its beginning.
-            path = "…" + path[len(path) - room + 1 :] if room > 8 else ""
-        self.header.show(Text(" ").append(path, "bold").append_text(facts))
+    def on_screen_resume(self) -> None:
+        """Let what was collected meanwhile show."""
+        self.table.freeze(self.paused)
+        self._refresh_footer()
 
-    def _refresh_footer(self) -> None:
-        if self.message:
-            return
-        text = Text()
+    def press(self, key: str) -> bool:
+        """Do what a key stands for in this pane. Whether it stands for anything; in a field it is text."""
+        if isinstance(self.focused, Input):
+            return False
+        action = self.keymap.find(key, self.panes.current)
+        if action is None:
+            return False
+        why = action.refuses(self)
+        if why and action.group != "Jobs":
+            self.say(f"{action.title}: {why}")
+        else:
+            # Orders for jobs say themselves whom they refuse, and why.
+            action.run(self)
+        return True
+
+    # -- what others ask of the screen
+
+    def pane(self, pane: Pane) -> JobTable | LogPane | DetailPane:
+        """The widget of a pane."""
+        if pane == "table":
+            return self.table
+        return self.log_pane if pane == "log" else self.detail
+
+    def view(self, pane: Pane) -> Widget:
+        """The widget of a pane that gets the keys."""
+        if pane == "table":
+            return self.table
+        return self.log_pane.view if pane == "log" else self.detail.view
+
+    def ref_of(self, row: JobRow) -> Ref | None:
+        """The name of a row that is in the list."""
+        for place in self.places:
+            if place.manager.workdir.path == row.workdir and (ref := Ref(place.index, row.id)) in self.jobs.rows:
+                return ref
+        return None
+
+    def manager_of(self, row: JobRow | None) -> JobManager | None:
+        """The manager of a row's work directory."""
+        ref = None if row is None else self.jobs.current_ref or self.ref_of(row)
+        return None if ref is None else self.places[ref.place].manager
+
+    def show_current(self) -> None:
+        """Show the job under the cursor in the second pane."""
         row = self.jobs.current
-        for action in ACTIONS:
-            if action.short:
-                idle = bool(action.refuses(row))
-                item = Text(" ").append(label(action.keys[0]), "dim" if idle else "bold")
-                item.append(f" {action.short} ", "dim" if idle else "")
-                if text.cell_len + item.cell_len > self.app.size.width:
-                    break
-                text += item
-        self.footer.show(text)
+        shown = self.log_pane if self.panes.second == "log" else self.detail
+        shown.show(self.manager_of(row), row)
 
     def say(self, words: str, *, bad: bool = False) -> None:
         """Show a message in place of the keys for a while."""
@@ -301,94 +266,131 @@ class JobScreen(Screen[None], inherit_bindings=False):
             self._message_timer.stop()
         self._message_timer = self.set_timer(_MESSAGE_STAYS, self._clear_message)
 
-    def _clear_message(self) -> None:
-        self.message = ""
-        self._refresh_footer()
-
-    def on_resize(self) -> None:
-        """Fit the header and the keys into the new width."""
-        self._refresh_header()
-        self._refresh_footer()
+    def refresh_header(self) -> None:
+        """Write the first line anew."""
+        jobs = self.jobs
+        facts = header.Facts(
+            places=[(place.manager.workdir.path, place.engine, place.trouble) for place in self.places],
+            counts=jobs.counts,
+            marked=len(jobs.marks),
+            hidden_marks=jobs.hidden_marks,
+            paused=self.paused,
+            loading=not all(place.loaded or place.trouble for place in self.places),
+            undriven=header.undriven(jobs.counts),
+            filter=jobs.filter_text,
+            shown=jobs.shown,
+            total=jobs.total,
+        )
+        self.head.show(header.header(facts, self.app.size.width))
+        self.tools.count(jobs.counts)
 
     # -- actions
 
-    def action_act(self, action: str) -> None:
-        """Do what a key stands for; see ``actions.ACTIONS``."""
-        BY_ID[action].run(self)
-
-    def order(self, action: Order) -> None:
-        """Give an order for the marked jobs, or for the one under the cursor; asks first where that is due."""
-        ids = self.jobs.targets()
-        rows = [self.jobs.rows[job] for job in ids]
-        refusals = [action.refuses(row) for row in rows]
-        if not rows:
-            self.say(f"there is no job to {action.verb}")
-        elif all(refusals):
-            which = called(rows[0]) if len(rows) == 1 else f"none of the {len(rows)} marked jobs"
-            can = "cannot be" if len(rows) == 1 else "can be"
-            self.say(f"{which} {can} {action.past}: {refusals[0]}", bad=True)
-        elif not self.jobs.marks and time.monotonic() - self._slipped_at < _SLIPPED:
-            self.say(f"the cursor has just moved to {called(rows[0])}; press the key again")
-        elif action.asks == "always" or ids != (self.jobs.cursor,):
-            # Also for a single marked job that the cursor is not on: it may be out of sight.
-            self.app.push_screen(
-                ConfirmDialog(action, ids, self.jobs.rows.get), lambda yes: self._confirmed(action, ids, yes)
-            )
-        else:
-            self._confirmed(action, ids, True)
-
-    def _confirmed(self, action: Order, ids: tuple[int, ...], yes: bool | None) -> None:
-        if yes:
-            self.run_worker(self._give(action, ids))
-
-    def _called(self, job: int) -> str:
-        row = self.jobs.rows.get(job)
-        return called(row) if row is not None else f"job {job}"
-
     def go(self, where: str) -> None:
-        """Move in the pane that has the focus."""
-        if self.log_pane.view.has_focus or where in ("left", "right"):
-            self.log_pane.view.go(where)
+        """Move in the pane that has the keys."""
+        match self.panes.current:
+            case "log":
+                self.log_pane.go(where)
+            case "detail":
+                self.detail.go(where)
+            case _ if where in ("left", "right"):
+                self.table.set_expanded(where == "right")
+            case _:
+                self.table.go(where)
+
+    def open(self) -> None:
+        """Unfold an array, or go into the output of a job."""
+        if self.jobs.cursor is not None and self.jobs.current_ref is None:
+            self.table.toggle_expand()
+        elif self.jobs.current is not None:
+            self.panes.focus(self.panes.second)
+
+    def clear(self) -> None:
+        """Close, clear the filter, clear the marks: one at a time, in this order."""
+        if self.panes.current != "table":
+            if self.panes.current == "log" and self.log_pane.clear():
+                return
+            self.back()
+        elif self.panes.zoomed:
+            self.panes.zoom()
+        elif self.jobs.filter_text:
+            self.lists.set_filter("")
         else:
-            self.table.go(where)
+            self.table.unmark(set(self.jobs.marks))
+            self.refresh_header()
 
-    def toggle_mark(self) -> None:
-        """Mark or unmark the job under the cursor."""
-        self.table.toggle_mark()
-        self._refresh_header()
-
-    def clear_marks(self) -> None:
-        """Take all marks away."""
-        self.table.unmark(self.jobs.marks)
-        self._refresh_header()
-
-    def switch_stream(self) -> None:
-        """Show the other output stream."""
-        self.log_pane.switch_stream()
-
-    def toggle_follow(self) -> None:
-        """Follow the log, or stop."""
-        self.log_pane.view.set_follow(not self.log_pane.view.follow)
-
-    def switch_focus(self) -> None:
-        """Give the keys to the other pane."""
-        if self.log_pane.view.has_focus and not self.has_class("zoomed"):
-            self.table.focus()
-        else:
-            self.log_pane.view.focus()
-
-    def toggle_zoom(self) -> None:
-        """Show the log alone, or both panes."""
-        self.toggle_class("zoomed")
-        if self.has_class("zoomed"):
-            self.log_pane.view.focus()
-        else:
-            self.table.focus()
-
-    def show_help(self) -> None:
-        """Open the help."""
-        self.app.push_screen(HelpDialog())
+    def back(self) -> None:
+        """Go back to the table; from there, close the screen."""
+        if self.panes.current == "table":
+            self.quit()
+            return
+        self.panes.zoomed = False
+        self.panes.focus("table")
 
     def quit(self) -> None:
         """Close the screen; the jobs go on."""
+        self.memory.collect(self)
+        self.tools.stop()
         self.app.exit()
+
+    def pause(self) -> None:
+        """Stop all updates of the screen, or go on."""
+        self.paused = not self.paused
+        self.table.freeze(self.paused)
+        if self.paused and self.log_pane.view.follow:
+            self.log_pane.toggle_follow()
+        self.refresh_header()
+
+    def reload(self) -> None:
+        """Read all jobs again and repaint the whole terminal."""
+        for place in self.places:
+            self._follow(place)
+        self.app.refresh(repaint=True, layout=True)
+        self.show_current()
+
+    def capabilities(self, backend: str) -> frozenset[str]:
+        """What a back end can do."""
+        return self.places[0].manager.capabilities(backend)
+
+    # -- inside
+
+    def _follow(self, place: feeds.Place) -> None:
+        def shown() -> list[int]:
+            return [ref.job for ref in self.jobs.rows if ref.place == place.index]
+
+        following = feeds.follow_jobs(place, shown, self.post_message)
+        self.run_worker(following, group=f"follow-{place.index}", exclusive=True)
+
+    def _in_view(self) -> list[tuple[feeds.Place, JobRow]]:
+        return [(self.places[ref.place], self.jobs.rows[ref]) for ref in self.table.visible_refs()]
+
+    def _undriven(self, place: feeds.Place) -> bool:
+        return place.loaded and feeds.needs_engine(
+            [row for ref, row in self.jobs.rows.items() if ref.place == place.index]
+        )
+
+    def _tick(self) -> None:
+        self.table.tick()
+
+    def jobs_changed(self) -> None:
+        """Show everywhere what the jobs are now."""
+        self.show_current()
+        self.refresh_header()
+        self._refresh_footer()
+        if self.app.screen is not self:
+            self.giver.jobs_changed()
+
+    def _refresh_footer(self) -> None:
+        if self.message or isinstance(self.app.screen, ModalScreen):
+            return
+        current = self.panes.current
+        items = [
+            (self.keymap.label(action.id, current), action.short, not action.refuses(self))
+            for action in ACTIONS
+            if action.short and self.keymap.keys(action.id, current)
+        ]
+        self.footer.show(header.footer(items, self.app.size.width))
+
+    def _clear_message(self) -> None:
+        self.message = ""
+        self._refresh_footer()

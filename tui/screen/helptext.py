@@ -21,7 +21,7 @@ _FIRST: dict[Pane, tuple[Group, ...]] = {
     "log": ("Log", "Move"),
     "detail": ("View", "Move"),
 }
-_TWO_COLUMNS = 104
+_TWO_COLUMNS = 130
 _GAP = 3
 _NO_KEY = "-"
 

@@ -1,37 +1,53 @@
-"""The terminal application around the screen: colours of the terminal, signals, and how a bug ends it."""
+"""The terminal application around the screen: its theme, its signals, and how a bug ends it."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import signal
+import os
+from collections.abc import Sequence
 from typing import Any
 
+from textual import events
 from textual.app import App
 from textual.screen import Screen
 
+from ...core.job import JobRow
 from ...core.manager import JobManager
-from ...core.workdir import WorkDir
+from .actions import ACTIONS
+from .config import read_config
 from .desk import JobScreen
+from .keymap import Keymap
+from .memory import Memory
+from .signals import heed
+from .themes import apply_theme
+from .wire import attach
 
 
-class JobApp(App[None]):
-    """The terminal application. It is in the terminal's own colours, so dark and light are the terminal's choice."""
+class JobApp(App[None], inherit_bindings=False):
+    """The terminal application. Its keys are all in ``actions.ACTIONS``."""
 
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
 
-    def __init__(self, workdir: WorkDir) -> None:
-        """Show the jobs of this work directory."""
+    def __init__(self, managers: Sequence[JobManager], first: Sequence[list[JobRow]] = ()) -> None:
+        """Show the jobs of these managers; ``first``: rows of each that are known already."""
         # Said here and not by the theme alone: NO_COLOR is heeded in another way where colours are the terminal's own.
         super().__init__(ansi_color=True)
-        self.theme = "ansi-dark"
         self.animation_level = "none"
-        self.desk = JobScreen(JobManager(workdir))
+        config = read_config()
+        self.memory = Memory(config)
+        keymap = Keymap(ACTIONS, config.screen.preset, config.keys)
+        self.desk = JobScreen(managers, self.memory, keymap, first)
+        attach(self)
 
     def get_default_screen(self) -> Screen[Any]:
         """The one screen."""
         return self.desk
+
+    async def on_event(self, event: events.Event) -> None:
+        """Hand keys to the screen at once: in a burst, those behind one that opens a dialog are the dialog's."""
+        mine = isinstance(event, events.Key) and not event.is_forwarded and self.screen is self.desk
+        if not (mine and isinstance(event, events.Key) and self.desk.press(event.key)):
+            await super().on_event(event)
 
     @property
     def bug(self) -> Exception | None:
@@ -39,12 +55,15 @@ class JobApp(App[None]):
         return self._exception
 
     def on_mount(self) -> None:
-        """Leave in good order, with the terminal restored, also when told to by a signal."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            # In tests the app may run beside the main thread, where there are no handlers.
-            with contextlib.suppress(ValueError, RuntimeError):
-                loop.add_signal_handler(number, self.exit)
+        """Dress, and leave in good order when told to by a signal."""
+        apply_theme(self, str(self.memory.setting("theme")), os.environ)
+        heed(self, self.before_exit)
+
+    def before_exit(self) -> None:
+        """Keep what is to be remembered, and give the terminal its title back."""
+        self.memory.collect(self.desk)
+        self.memory.save()
+        self.desk.tools.stop()
 
     def _print_error_renderables(self) -> None:
         """Print nothing: the command line writes a bug to its log and says so in one line."""

@@ -20,6 +20,9 @@ _K9S: Preset = {
     "log.follow": ("s", "F"),
     "log.attempt-previous": ("p",),
     "pager": ("ctrl+o",),
+    "filters": ("Z",),
+    "half-up": (),
+    "half-down": (),
 }
 _HTOP: Preset = {
     "help": ("f1", "h", "question_mark"),
@@ -32,7 +35,7 @@ _HTOP: Preset = {
     "sort": ("f6", "full_stop", "S"),
     "priority": ("f7", "f8"),
     "signal": ("f9", "k"),
-    "quit": ("f10", "q", "ctrl+c"),
+    "quit": ("f10", "q"),
     "unmark": ("U", "escape"),
     "release": ("u",),
     "pause": ("Z", "P"),

@@ -51,7 +51,7 @@ class Reader(ModalScreen[None]):
         """Make one with a title; nothing is drawn before it is pushed."""
         super().__init__()
         self._title = title
-        self._needle = ""
+        self.needle = ""
 
     def text(self, width: int, needle: str) -> Text:
         """What is to be read, in lines of at most ``width`` columns; with a ``needle`` only what it occurs in."""
@@ -82,12 +82,12 @@ class Reader(ModalScreen[None]):
     def show_text(self) -> None:
         """Ask for the text again and show it."""
         width = int(self.app.size.width * 0.96) - _FRAME
-        found = self.text(max(1, width), self._needle)
+        found = self.text(max(1, width), self.needle)
         self.query_one(".body", Static).update(found if found.plain.strip() else Text("Nothing matches.", "dim"))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Show what matches as it is typed."""
-        self._needle = event.value.strip()
+        self.needle = event.value.strip()
         self.show_text()
         self.action_to_end(-1)
 

@@ -27,8 +27,19 @@ def send_raw(app: App[Any], text: str) -> bool:
 
 
 def _in_use(driver: LinuxDriver) -> bool:
+    ours: bool | None = getattr(driver, "active", None)
+    if ours is not None:
+        return ours
     writer = driver._writer_thread
     return writer is not None and writer.is_alive()
+
+
+def unfit(environ: Mapping[str, str]) -> str:
+    """In words, why the terminal cannot show the screen; "" if it can."""
+    kind = environ.get("TERM", "")
+    if kind in ("dumb", "unknown"):
+        return f"this terminal (TERM={kind}) cannot show the screen; jobtui ls lists the jobs"
+    return ""
 
 
 def through_tmux(sequence: str, environ: Mapping[str, str]) -> str:

@@ -1,128 +1,402 @@
-"""The jobs on the screen, newest first, with the cursor and the marks; both hold job ids, never line numbers."""
+"""The jobs on the screen with cursor, marks and filter. All of them name jobs, never line numbers.
+
+``rows`` is what is true now. What is listed is the same, or, while the list is frozen, what was true then.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import time
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-from ...core.job import JobRow, State
+import msgspec
+
+from ...core.filters import Filter, read_typed
+from ...core.job import IN_FLIGHT, JobRow, State
 from ...core.journal import Change
+from ..celltext import called
+from ..ref import Line, Ref
+from .code import code_at, code_of, job_of, line_of, place_of, ref_of
+from .marks import Marks
+from .order import NEWEST_FIRST, SortTerm, readable_terms
+from .view import Spot, View
+
+# Seconds after which jobs sorted by their run time are sorted anew.
+_RESORT = 10.0
 
 
 @dataclass(frozen=True)
-class Applied:
-    """What changes did: the ids with new rows, whether lines moved, and the cursor's job if that was removed."""
+class Lost:
+    """What was under the cursor is not listed any more; ``words`` say why. The cursor is on its neighbour."""
 
-    changed: frozenset[int] = field(default_factory=frozenset)
-    moved: bool = False
-    lost: int | None = None
+    line: Line
+    words: str
 
 
-class JobList:
-    """Rows by id. A line number means something only until the next change; keep ids."""
+class Rows(Mapping[Ref, JobRow]):
+    """Rows by their refs."""
 
-    def __init__(self) -> None:
-        """Begin empty."""
-        self.rows: dict[int, JobRow] = {}
-        self.cursor: int | None = None
-        self.marks: set[int] = set()
-        self.counts: Counter[State] = Counter()
-        self._ids: list[int] = []
+    def __init__(self, rows: Mapping[int, JobRow]) -> None:
+        """Look at these rows by code."""
+        self._rows = rows
+
+    def __getitem__(self, ref: Ref) -> JobRow:
+        """The row of a job; raises KeyError."""
+        return self._rows[code_of(ref)]
+
+    def __iter__(self) -> Iterator[Ref]:
+        """Yield all refs, in no order."""
+        return map(ref_of, self._rows)
 
     def __len__(self) -> int:
         """How many jobs there are."""
-        return len(self._ids)
+        return len(self._rows)
 
-    def __contains__(self, job: object) -> bool:
-        """Whether this job is in the list."""
-        return job in self.rows
 
-    def job_at(self, line: int) -> int:
-        """The job on a line, 0 being the newest."""
-        return self._ids[len(self._ids) - 1 - line]
+class JobList:
+    """All jobs, and the lines of the table. A line number means something only until the next change; keep refs.
 
-    def line_of(self, job: int) -> int:
-        """The line of a job that is in the list."""
-        return len(self._ids) - 1 - bisect_left(self._ids, job)
+    ``filter_text``: the filter as it was typed; ``counts``: all jobs by state, as of now.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        """Begin empty; ``clock`` tells the epoch seconds."""
+        self.counts: Counter[State] = Counter()
+        self.filter_text = ""
+        self.frozen = False
+        self._clock = clock
+        self._view = View()
+        self._marks = Marks(self._view)
+        self._latest = self._view.rows
+        self._waiting: set[int] = set()
+        self._cursor: int | None = None
+        self._home: int | None = None
+        self._progress: dict[int, float] = {}
+        self._sorted_at = 0.0
+
+    # -- what there is
+
+    @property
+    def rows(self) -> Rows:
+        """All jobs as they are now, listed or not."""
+        return Rows(self._latest)
+
+    def row(self, ref: Ref) -> JobRow | None:
+        """A job as it is now, None if there is none."""
+        return self._latest.get(code_of(ref))
+
+    def __contains__(self, ref: object) -> bool:
+        """Whether there is this job, listed or not."""
+        return isinstance(ref, Ref) and code_of(ref) in self._latest
+
+    @property
+    def total(self) -> int:
+        """How many jobs there are."""
+        return len(self._latest)
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs have changed since the list was frozen."""
+        return len(self._waiting)
+
+    # -- what is listed
+
+    @property
+    def view(self) -> View:
+        """The lines by code, to be read only."""
+        return self._view
+
+    def __len__(self) -> int:
+        """How many lines there are."""
+        return len(self._view.lines)
+
+    def line_at(self, number: int) -> Line:
+        """What stands on a line, 0 being the first; raises IndexError."""
+        return line_of(self._view.lines[number])
+
+    def number_of(self, line: Line) -> int | None:
+        """The number of a line, None if it is not listed."""
+        return self._view.index(code_of(line))
+
+    @property
+    def shown(self) -> int:
+        """How many jobs pass the filter."""
+        return len(self._view.shown)
+
+    @property
+    def shown_counts(self) -> Counter[State]:
+        """How many of those are in which state."""
+        return +self._view.counts
+
+    @property
+    def sort_terms(self) -> tuple[SortTerm, ...]:
+        """By what the list is sorted."""
+        return self._view.order.terms
+
+    # -- the cursor, and what an order means
+
+    @property
+    def cursor(self) -> Line | None:
+        """What is under the cursor, None if nothing is listed."""
+        return None if self._cursor is None else line_of(self._cursor)
+
+    @property
+    def cursor_code(self) -> int | None:
+        """The code of what is under the cursor."""
+        return self._cursor
+
+    @property
+    def cursor_number(self) -> int | None:
+        """The number of the cursor's line."""
+        return None if self._cursor is None else self._view.index(self._cursor)
+
+    @property
+    def current_ref(self) -> Ref | None:
+        """The job under the cursor; None if there is none, or a whole array."""
+        return None if self._cursor is None or self._cursor < 0 else ref_of(self._cursor)
 
     @property
     def current(self) -> JobRow | None:
-        """The row under the cursor."""
-        return None if self.cursor is None else self.rows.get(self.cursor)
+        """The row of the job under the cursor as it is now; of an array that of the task that tells most."""
+        code = self._cursor
+        if code is None:
+            return None
+        if code < 0:
+            code = self._view.summary(code).telling
+        return self._latest.get(code) or self._view.rows[code]
 
-    @property
-    def highest(self) -> int:
-        """The highest id, 0 without jobs."""
-        return self._ids[-1] if self._ids else 0
-
-    def targets(self) -> tuple[int, ...]:
-        """The jobs that an order means: the marked ones, else the one under the cursor."""
+    def targets(self) -> tuple[Ref, ...]:
+        """The jobs that an order means: the marked ones, else the one under the cursor or the array's listed tasks."""
         if self.marks:
             return tuple(sorted(self.marks))
-        return () if self.cursor is None else (self.cursor,)
+        return () if self._cursor is None else tuple(sorted(map(ref_of, self._view.meant(self._cursor))))
 
-    # -- changes
+    # -- changes of the data
 
-    def replace(self, rows: Iterable[JobRow]) -> Applied:
-        """Take these rows instead of all there were."""
-        self.rows = {row.id: row for row in rows}
-        self.counts = Counter(row.state for row in self.rows.values())
-        return self._settle(frozenset(self.rows))
+    def replace(self, place: int, rows: Iterable[JobRow]) -> Lost | None:
+        """Take these rows instead of all that this place had."""
+        changes: dict[int, JobRow | None] = {code: None for code in self._latest if place_of(code) == place}
+        changes.update((code_at(place, row.id), row) for row in rows)
+        return self._take(changes)
 
-    def apply(self, changes: Iterable[Change]) -> Applied:
-        """Apply changes in order."""
-        changed: set[int] = set()
-        moved = False
+    def extend(self, place: int, rows: Iterable[JobRow]) -> Lost | None:
+        """Take these rows beside those that this place has; a job that is there already gets the new row."""
+        return self._take({code_at(place, row.id): row for row in rows})
+
+    def apply(self, place: int, changes: Iterable[Change]) -> Lost | None:
+        """Take changes, the oldest first."""
+        taken: dict[int, JobRow | None] = {}
         for change in changes:
-            if change.removed is not None and (gone := self.rows.pop(change.removed, None)) is not None:
-                self.counts[gone.state] -= 1
-                moved = True
+            if change.removed is not None:
+                taken[code_at(place, change.removed)] = None
             if change.row is not None:
-                old = self.rows.get(change.row.id)
-                if old is None:
-                    moved = True
-                else:
-                    self.counts[old.state] -= 1
-                if old != change.row:
-                    changed.add(change.row.id)
-                self.rows[change.row.id] = change.row
-                self.counts[change.row.state] += 1
-        if not moved:
-            return Applied(frozenset(changed))
-        return self._settle(frozenset(changed & self.rows.keys()))
+                taken[code_at(place, change.row.id)] = change.row
+        return self._take(taken)
 
-    def _settle(self, changed: frozenset[int]) -> Applied:
-        """Sort anew, and find places for the marks and a cursor whose job is gone."""
-        self._ids = sorted(self.rows)
-        self.marks &= self.rows.keys()
-        lost = self.cursor if self.cursor is not None and self.cursor not in self.rows else None
-        if self.cursor is None or lost is not None:
-            self.cursor = self._nearest(lost)
-        return Applied(changed, True, lost)
+    def forget(self, place: int) -> Lost | None:
+        """Drop all jobs of a place."""
+        return self.replace(place, ())
 
-    def _nearest(self, lost: int | None) -> int | None:
-        """Where the cursor goes from a removed job: to the line that took its place, else to the last one."""
-        if not self._ids:
+    def set_progress(self, shares: Mapping[Ref, float]) -> Lost | None:
+        """Jobs in flight say how far they are, 0 to 1; it counts where their rows do not say."""
+        changes: dict[int, JobRow | None] = {}
+        for ref, share in shares.items():
+            code = code_of(ref)
+            row = self._latest.get(code)
+            if row is not None and row.state in IN_FLIGHT and self._progress.get(code) != share:
+                known = self._progress.pop(code, None)
+                if row.progress is None or row.progress == known:
+                    self._progress[code] = share
+                    changes[code] = msgspec.structs.replace(row, progress=share)
+        return self._take(changes)
+
+    def _take(self, changes: dict[int, JobRow | None]) -> Lost | None:
+        for code, row in changes.items():
+            old = self._latest.get(code)
+            if old is not None:
+                self.counts[old.state] -= 1
+            if row is not None:
+                self.counts[row.state] += 1
+            if code in self._progress:
+                changes[code] = self._with_progress(code, row)
+        if not self.frozen:
+            return self._show(changes)
+        for code, row in changes.items():
+            if row is None:
+                self._latest.pop(code, None)
+            else:
+                self._latest[code] = row
+        self._waiting |= changes.keys()
+        return None
+
+    def _with_progress(self, code: int, row: JobRow | None) -> JobRow | None:
+        if row is None or row.state not in IN_FLIGHT:
+            del self._progress[code]
+            return row
+        return row if row.progress is not None else msgspec.structs.replace(row, progress=self._progress[code])
+
+    def freeze(self, on: bool) -> Lost | None:
+        """Keep the list as it is while the rows go on changing; off: show what became of them."""
+        if on and not self.frozen:
+            self.frozen = True
+            self._latest = dict(self._view.rows)
+        elif self.frozen and not on:
+            self.frozen = False
+            waiting, latest = self._waiting, self._latest
+            self._waiting, self._latest = set(), self._view.rows
+            return self._show({code: latest.get(code) for code in waiting})
+        return None
+
+    def pass_time(self) -> Lost | None:
+        """Let time go by for what depends on it: jobs sorted or chosen by how long they have run."""
+        if self.frozen:
             return None
-        if lost is None:
-            return self._ids[-1]
-        return self._ids[max(0, bisect_left(self._ids, lost) - 1)]
+        now = self._clock()
+        if self._view.order.timed and now - self._sorted_at >= _RESORT:
+            self.set_sort(self.sort_terms)
+        return self._around(lambda: self._view.pass_time(now))
 
-    # -- the person's moves
+    def _show(self, changes: Mapping[int, JobRow | None]) -> Lost | None:
+        lost = self._around(lambda: self._view.update(changes))
+        if self.marks:
+            self._marks.remove(ref_of(code) for code, row in changes.items() if row is None)
+        return lost
 
-    def move_to(self, line: int) -> None:
+    def _around(self, change: Callable[[], object]) -> Lost | None:
+        """Change the view, and find the cursor a new place if its line is gone."""
+        cursor = self._cursor
+        if cursor is None:
+            change()
+            self._cursor = self._view.lines[0] if self._view.lines else None
+            return None
+        spot, words = self._view.spot(cursor), self._called(cursor)
+        change()
+        return None if self._settle(cursor, spot) else Lost(line_of(cursor), f"{words} {self._why_gone(cursor)}")
+
+    def _settle(self, cursor: int, spot: Spot) -> bool:
+        """Whether the cursor's line is still there; else the cursor goes to its array, or to its neighbour."""
+        if self._view.index(cursor) is not None:
+            return True
+        parent = self._view.parent(cursor)
+        self._cursor = self._view.nearest(spot) if parent is None else parent
+        return False
+
+    def _called(self, code: int) -> str:
+        if code >= 0:
+            return called(self._view.rows[code])
+        return f"array {job_of(code)}"
+
+    def _why_gone(self, code: int) -> str:
+        row = self._view.rows.get(code)
+        if code < 0 or row is None:
+            return "was removed" if code >= 0 or not self.filter_text else "has no task that the filter lets through"
+        return f"is {row.state} now, and the filter hides it"
+
+    # -- the person's choices
+
+    def set_sort(self, terms: Iterable[tuple[str, bool]] = NEWEST_FIRST) -> None:
+        """Sort by columns, the most important first, each with whether it descends; unknown ones are left out."""
+        self._sorted_at = self._clock()
+        self._view.sort(readable_terms(terms), self._sorted_at)
+
+    def set_filter(self, text: str) -> str:
+        """Show the jobs that pass this filter. Returns "" or what cannot be read yet; then the rest of it holds.
+
+        A term that could be read before it was changed goes on to hold as it was.
+        """
+        filter, hint = read_typed(text)
+        self.filter_text = text
+        before = self._view.filter
+        if hint and not {term.text for term in before.terms} <= {term.text for term in filter.terms}:
+            return hint
+        self._apply_filter(filter)
+        return hint
+
+    def _apply_filter(self, filter: Filter) -> None:
+        now, cursor = self._clock(), self._cursor
+        lost = self._around(lambda: self._view.set_filter(filter, now))
+        # Whoever only tried a filter finds the cursor where it was.
+        if lost is not None and self._home is None:
+            self._home = cursor
+        elif self._home is not None and self._view.index(self._home) is not None:
+            self._cursor, self._home = self._home, None
+
+    def prepare_filter(self) -> None:
+        """Get ready for somebody to type a filter."""
+        self._view.prepare_filter()
+
+    def expand(self, on: bool) -> bool:
+        """Expand the array under the cursor, or collapse it, also from one of its tasks. Whether that was possible."""
+        code = self._cursor
+        if code is None:
+            return False
+        array = code if code < 0 else self._view.parent(code)
+        if array is None or (array in self._view.expanded) is on:
+            return False
+        self._around(lambda: self._view.expand(array, on))
+        return True
+
+    def toggle_expand(self) -> bool:
+        """Expand the array under the cursor or collapse it. Whether there was one."""
+        return self.expand(True) or self.expand(False)
+
+    def move_to(self, number: int) -> None:
         """Put the cursor on a line, or on the nearest one that exists."""
-        if self._ids:
-            self.cursor = self.job_at(min(max(line, 0), len(self._ids) - 1))
+        lines = self._view.lines
+        if lines:
+            self._cursor = lines[min(max(number, 0), len(lines) - 1)]
+            self._home = None
 
     def move(self, lines: int) -> None:
-        """Move the cursor down by ``lines`` (negative: up)."""
-        if self.cursor is not None:
-            self.move_to(self.line_of(self.cursor) + lines)
+        """Move the cursor down by so many lines (negative: up)."""
+        number = self.cursor_number
+        if number is not None:
+            self.move_to(number + lines)
+
+    def select(self, ref: Ref) -> bool:
+        """Put the cursor on a job, or on the collapsed array that it is in. Whether it is listed."""
+        code = code_of(ref)
+        if self._view.index(code) is None:
+            parent = self._view.parent(code)
+            if parent is None:
+                return False
+            code = parent
+        self._cursor, self._home = code, None
+        return True
+
+    # -- marks
+
+    @property
+    def marks(self) -> set[Ref]:
+        """The marked jobs, listed or not."""
+        return self._marks.refs
+
+    @property
+    def hidden_marks(self) -> int:
+        """How many marked jobs the filter hides."""
+        return self._marks.hidden
 
     def toggle_mark(self) -> None:
-        """Mark the cursor's job, or take its mark away."""
-        if self.cursor is not None:
-            self.marks ^= {self.cursor}
+        """Mark the job under the cursor or take its mark away; of an array all listed tasks."""
+        if self._cursor is not None:
+            self._marks.toggle(self._cursor)
+
+    def mark_range(self) -> None:
+        """Mark all lines from the one that was marked last to the cursor."""
+        number = self.cursor_number
+        if number is not None:
+            self._marks.extend_to(number)
+
+    def mark_all(self) -> None:
+        """Mark all listed jobs; take all marks away if they are marked."""
+        self._marks.toggle_all()
+
+    def unmark(self, refs: Iterable[Ref]) -> None:
+        """Take marks away."""
+        self._marks.remove(refs)
+
+    def marked(self, line: Line) -> Literal["all", "some", "none"]:
+        """How many of the jobs that a line stands for are marked."""
+        return self._marks.on(code_of(line))

@@ -1,286 +1,342 @@
-"""The table of jobs: draws only the lines in view, repaints only those that changed."""
+"""The table of jobs: draws the lines in view, and repaints of them only what reads differently."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Mapping
 
-from rich.cells import cell_len
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
-from textual.geometry import Region, Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from ...core.job import JobRow
 from ...core.journal import Change
-from ..celltext import STATE_STYLES, cell, elapsed, one_line
-from .joblist import Applied, JobList
+from ..ref import Line, Ref
+from .canvas import Canvas
+from .code import ref_of
+from .columns import DEFAULT, readable_columns
+from .joblist import JobList, Lost
+from .layout import GAP
+from .order import SortTerm, sorted_by
+from .scroll import Scroll
 
-_GAP = 2
-_NAME_WIDTHS = (8, 24)
-_COMMAND_LEAST = 20
-_MEASURED = 200
-# Left out in this order where the screen is too narrow.
-_DISPENSABLE = ("BACKEND", "COMMAND", "EXIT", "ELAPSED", "NAME")
-_HEAD = Style(bold=True, underline=True)
+_WHEEL = 3
 _NO_JOBS = "There are no jobs yet. Submit one in a shell:  jobtui submit -- COMMAND"
+_LOADING = "The jobs are being read."
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column: its head, its width, and whether it holds numbers."""
+class JobTable(Widget, can_focus=True, inherit_bindings=False):
+    """Draws a ``JobList``; every change to that list goes through here, so that the right cells are repainted.
 
-    head: str
-    columns: int
-    right: bool = False
-
-
-def choose_columns(available: int, id_width: int, name_width: int) -> list[Column]:
-    """The columns that fit, the command taking what is left over."""
-    wanted = [
-        Column("ID", id_width, True),
-        Column("NAME", name_width),
-        Column("STATE", 10),
-        Column("BACKEND", 8),
-        Column("ELAPSED", 7, True),
-        Column("EXIT", 4, True),
-        Column("COMMAND", _COMMAND_LEAST),
-    ]
-
-    def room() -> int:
-        return available - sum(column.columns + _GAP for column in wanted)
-
-    for head in _DISPENSABLE:
-        if room() < 0:
-            wanted = [column for column in wanted if column.head != head]
-    if wanted[-1].head == "COMMAND":
-        wanted[-1] = Column("COMMAND", wanted[-1].columns + max(0, room()))
-    return wanted
-
-
-class JobTable(ScrollView, can_focus=True, inherit_bindings=False):
-    """Draws a ``JobList``; every change to that list goes through here, so that the right lines are repainted."""
+    Line 0 is the head; the last column is the scroll bar.
+    """
 
     DEFAULT_CSS = """
-    JobTable {
-        height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; scrollbar-gutter: stable;
-    }
+    JobTable { height: 1fr; }
     """
 
     class CursorMoved(Message):
-        """The cursor is on another job, or on none."""
+        """The cursor is on another line, or on none."""
 
-        def __init__(self, job: int | None) -> None:
-            """Name the job."""
+        def __init__(self, line: Line | None) -> None:
+            """Name the line."""
             super().__init__()
-            self.job = job
+            self.line = line
 
     class Removed(Message):
-        """The cursor's job was removed, and the cursor is on another one now."""
+        """What was under the cursor is gone, and the cursor is on another line now; ``words``: what, and why."""
 
-        def __init__(self, job: int) -> None:
-            """Name the removed job."""
+        def __init__(self, line: Line, words: str) -> None:
+            """Name what is gone."""
             super().__init__()
-            self.job = job
+            self.line, self.words = line, words
 
-    def __init__(self, jobs: JobList) -> None:
-        """Draw these jobs."""
+    class SortChosen(Message):
+        """The person sorted the list by a click."""
+
+        def __init__(self, terms: tuple[SortTerm, ...]) -> None:
+            """Carry what the list is sorted by now."""
+            super().__init__()
+            self.terms = terms
+
+    class Opened(Message):
+        """A line was clicked twice."""
+
+        def __init__(self, line: Line) -> None:
+            """Name the line."""
+            super().__init__()
+            self.line = line
+
+    def __init__(self, jobs: JobList, *, ascii: bool = False) -> None:
+        """Draw these jobs; ``ascii``: with no character beyond ASCII of our own."""
         super().__init__(id="table")
         self.jobs = jobs
         self.loaded = False
-        self._columns: list[Column] = []
-        self._name_width = _NAME_WIDTHS[0]
-        self._times: dict[int, str] = {}
-        self._told: int | None = None
+        self._scroll = Scroll(jobs.view)
+        self._canvas = Canvas(jobs, self._scroll, ascii=ascii)
+        self._chosen: tuple[str, ...] = DEFAULT
+        self._now = time.time()
+        self._told: Line | None = None
+        self._dragging = False
 
     # -- changes of the data
 
-    def replace(self, rows: list[JobRow]) -> None:
-        """Show these rows instead of all there were."""
+    def replace(self, place: int, rows: Iterable[JobRow]) -> None:
+        """Show these jobs instead of all that a place had."""
         self.loaded = True
-        self._change(rows, lambda: self.jobs.replace(rows))
+        self._change(lambda: self.jobs.replace(place, rows))
 
-    def apply(self, changes: list[Change]) -> None:
+    def extend(self, place: int, rows: Iterable[JobRow]) -> None:
+        """Show these jobs beside those of a place."""
+        self._change(lambda: self.jobs.extend(place, rows))
+
+    def apply(self, place: int, changes: Iterable[Change]) -> None:
         """Show changes."""
-        rows = [change.row for change in changes if change.row is not None]
-        self._change(rows, lambda: self.jobs.apply(changes))
+        self._change(lambda: self.jobs.apply(place, changes))
 
-    def _change(self, rows: Sequence[JobRow], change: Callable[[], Applied]) -> None:
-        top = round(self.scroll_y)
-        # Somebody who scrolled away from the newest jobs keeps looking at the same ones.
-        anchor = self.jobs.job_at(min(top, len(self.jobs) - 1)) if len(self.jobs) and top else None
-        in_view = self._cursor_in_view()
-        applied = change()
-        widened = self._measure(rows)
-        if applied.moved or widened:
-            self.virtual_size = Size(self._width, len(self.jobs) + 1)
-            if anchor is not None and anchor in self.jobs:
-                self._scroll(self.jobs.line_of(anchor))
-            if in_view:
-                self._show_cursor()
-            self.refresh()
-        else:
-            self._refresh_jobs(applied.changed)
-        if applied.lost is not None:
-            self.post_message(self.Removed(applied.lost))
-        self._tell()
+    def forget(self, place: int) -> None:
+        """Show no job of a place any more."""
+        self._change(lambda: self.jobs.forget(place))
+
+    def set_progress(self, shares: Mapping[Ref, float]) -> None:
+        """Show how far jobs are, 0 to 1."""
+        self._change(lambda: self.jobs.set_progress(shares))
+
+    def set_loaded(self, loaded: bool) -> None:
+        """While no job is there: say that they are being loaded, or that there are none."""
+        self.loaded = loaded
+        self._sync()
+
+    def freeze(self, on: bool) -> None:
+        """Keep the list as it is, or show what has changed meanwhile; the rows are up to date all the time."""
+        self._change(lambda: self.jobs.freeze(on))
 
     def tick(self) -> None:
-        """Repaint the lines whose elapsed time reads differently now."""
-        rows = self.jobs.rows
-        self._refresh_jobs([job for job, shown in self._times.items() if job in rows and elapsed(rows[job]) != shown])
+        """Let time go by: repaint the run times that read differently now."""
+        if not self.jobs.frozen:
+            self._change(self.jobs.pass_time)
 
-    # -- the person's moves
+    def _change(self, change: Callable[[], Lost | None]) -> None:
+        held = self._scroll.hold(self.jobs.cursor_number)
+        lost = change()
+        self._scroll.settle(held, self.jobs.cursor_number)
+        self._sync()
+        if lost is not None:
+            self.post_message(self.Removed(lost.line, lost.words))
+
+    # -- what the person chooses
+
+    def set_filter(self, text: str) -> str:
+        """Show the jobs that pass a filter; returns "" or why it cannot be read yet, see ``JobList.set_filter``."""
+        return self._reorder(lambda: self.jobs.set_filter(text))
+
+    def prepare_filter(self) -> None:
+        """Get ready for somebody to type a filter: its first key is as quick as the others then."""
+        self.jobs.prepare_filter()
+
+    def set_sort(self, terms: Iterable[tuple[str, bool]]) -> None:
+        """Sort by columns, the most important first, each with whether it descends."""
+        self._reorder(lambda: self.jobs.set_sort(terms))
+
+    def sort_by(self, column: str, *, toggle: bool = True) -> None:
+        """Sort by a column, and by those before it where it says the same; ``toggle``: once more reverses it."""
+        self.set_sort(sorted_by(self.jobs.sort_terms, column, toggle=toggle))
+
+    def set_columns(self, ids: Iterable[str]) -> None:
+        """Show these columns, in this order; unknown ones are left out."""
+        self._chosen = readable_columns(ids)
+        self._choose_columns()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The chosen columns, also those that have no room."""
+        return self._chosen
+
+    def set_labels(self, labels: Mapping[int, str]) -> None:
+        """Name the places; with more than one, a column says where a job is."""
+        self._canvas.labels = dict(labels)
+        self._choose_columns()
+
+    def _choose_columns(self) -> None:
+        ids = list(self._chosen)
+        if len(self._canvas.labels) > 1 and "workdir" not in ids:
+            ids.insert(1 if ids[0] == "id" else 0, "workdir")
+        self._canvas.choose(ids)
+        self._sync()
+
+    def set_expanded(self, on: bool) -> bool:
+        """Expand the array under the cursor or collapse it; see ``JobList.expand``."""
+        return self._keep(lambda: self.jobs.expand(on))
+
+    def toggle_expand(self) -> bool:
+        """Expand the array under the cursor or collapse it; whether there is one."""
+        return self._keep(self.jobs.toggle_expand)
+
+    def _keep(self, change: Callable[[], bool]) -> bool:
+        """Change lines; what is in view stays where it is."""
+        held = self._scroll.hold(self.jobs.cursor_number)
+        done = change()
+        self._scroll.settle(held, self.jobs.cursor_number)
+        self._sync()
+        return done
+
+    def _reorder(self, change: Callable[[], str | None]) -> str:
+        """Change the order; the cursor's line stays where it is."""
+        held = self._scroll.hold(self.jobs.cursor_number)
+        words = change()
+        self._scroll.follow(held, self.jobs.cursor_number)
+        self._sync()
+        return words or ""
+
+    # -- the cursor
 
     def go(self, where: str) -> None:
-        """Move the cursor: up, down, page-up, page-down, home or end."""
-        page = max(1, self._lines - 1)
-        steps = {"up": -1, "down": 1, "page-up": -page, "page-down": page, "home": -len(self.jobs)}
-        self.move(steps.get(where, len(self.jobs)))
+        """Move the cursor: up, down, page-up, page-down, half-up, half-down, home or end."""
+        page = max(1, self._scroll.height - 1)
+        half = max(1, self._scroll.height // 2)
+        steps = {"up": -1, "down": 1, "page-up": -page, "page-down": page, "half-up": -half, "half-down": half}
+        if where in ("home", "end"):
+            self.jobs.move_to(0 if where == "home" else len(self.jobs) - 1)
+        else:
+            if abs(steps[where]) > 1:
+                self._scroll.move(steps[where])
+            self.jobs.move(steps[where])
+        self._scroll.show(self.jobs.cursor_number)
+        self._sync()
 
-    def move(self, lines: int) -> None:
-        """Move the cursor down by ``lines``."""
-        before = self.jobs.cursor
-        self.jobs.move(lines)
-        self._cursor_moved(before)
+    def select(self, ref: Ref) -> bool:
+        """Put the cursor on a job, or on the array that it is in; whether it is listed."""
+        found = self.jobs.select(ref)
+        self._scroll.show(self.jobs.cursor_number)
+        self._sync()
+        return found
+
+    def visible_refs(self) -> list[Ref]:
+        """The jobs whose own lines are in view."""
+        return [ref_of(line) for line in self._scroll.lines if line >= 0]
+
+    def _roll(self, lines: int) -> None:
+        """Scroll; the cursor comes along, so that nobody gives an order to a job out of sight."""
+        number = self.jobs.cursor_number
+        self._scroll.move(lines)
+        if number is not None and (new := self._scroll.in_view(number)) != number:
+            self.jobs.move_to(new)
+        self._sync()
+
+    # -- marks
 
     def toggle_mark(self) -> None:
-        """Mark the cursor's job or take its mark away, and go on to the next."""
+        """Mark what is under the cursor or take its mark away, and go on to the next line."""
         self.jobs.toggle_mark()
-        self._refresh_jobs([job for job in [self.jobs.cursor] if job is not None])
-        self.move(1)
+        self.go("down")
 
-    def unmark(self, jobs: Iterable[int]) -> None:
+    def mark_range(self) -> None:
+        """Mark all from the line marked last to the cursor."""
+        self.jobs.mark_range()
+        self._sync()
+
+    def mark_all(self) -> None:
+        """Mark all listed jobs, or none if they are marked."""
+        self.jobs.mark_all()
+        self._sync()
+
+    def unmark(self, refs: Iterable[Ref]) -> None:
         """Take marks away."""
-        gone = self.jobs.marks & set(jobs)
-        self.jobs.marks -= gone
-        self._refresh_jobs(gone)
+        self.jobs.unmark(refs)
+        self._sync()
 
-    def _cursor_moved(self, before: int | None) -> None:
-        if before != self.jobs.cursor:
-            self._refresh_jobs([job for job in (before, self.jobs.cursor) if job is not None])
-        self._show_cursor()
-        self._tell()
-
-    def _tell(self) -> None:
-        if self._told != self.jobs.cursor:
-            self._told = self.jobs.cursor
-            self.post_message(self.CursorMoved(self.jobs.cursor))
+    # -- the mouse
 
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor on the job that was clicked."""
-        line = round(self.scroll_y) + event.y - 1
-        if event.y >= 1 and line < len(self.jobs):
-            before = self.jobs.cursor
-            self.jobs.move_to(line)
-            self._cursor_moved(before)
+        """Sort by a head; put the cursor on a line; expand an array by its sign, or open a line by a second click."""
+        number = self._scroll.top + event.y - 1
+        if event.x >= self.size.width - 1:
+            return
+        if event.y == 0:
+            self._click_head(event.x)
+        elif number < len(self.jobs):
+            self.jobs.move_to(number)
+            line = self.jobs.line_at(number)
+            if self._canvas.tree and event.x in (2, 3) and not isinstance(line, Ref):
+                self.toggle_expand()
+            elif event.chain == 2:
+                self.post_message(self.Opened(line))
+            self._sync()
+
+    def _click_head(self, x: int) -> None:
+        for each in self._canvas.placed:
+            if each.x <= x < each.x + each.width + GAP:
+                self.sort_by(each.column.id)
+                self.post_message(self.SortChosen(self.jobs.sort_terms))
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Scroll down."""
+        event.stop()
+        self._roll(_WHEEL)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Scroll up."""
+        event.stop()
+        self._roll(-_WHEEL)
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Take hold of the scroll bar."""
+        if event.x >= self.size.width - 1 and event.y >= 1:
+            self._dragging = True
+            self.capture_mouse()
+            self._roll(self._scroll.top_at(event.y - 1) - self._scroll.top)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Drag the scroll bar."""
+        if self._dragging:
+            self._roll(self._scroll.top_at(event.y - 1) - self._scroll.top)
+
+    def on_mouse_up(self) -> None:
+        """Let the scroll bar go."""
+        if self._dragging:
+            self._dragging = False
+            self.release_mouse()
 
     def on_focus(self) -> None:
         """Show by the cursor's line that keys go here."""
-        self._refresh_jobs(self.jobs.rows if self.jobs.cursor is None else [self.jobs.cursor])
+        self._sync()
 
     def on_blur(self) -> None:
         """Show by the cursor's line that keys go elsewhere."""
-        self.on_focus()
-
-    # -- geometry: line 0 of the widget is the head
-
-    @property
-    def _width(self) -> int:
-        """How many columns there are beside the scrollbar."""
-        return self.scrollable_content_region.width
-
-    @property
-    def _lines(self) -> int:
-        """How many jobs fit."""
-        return max(1, self.size.height - 1)
+        self._sync()
 
     def on_resize(self) -> None:
-        """Lay out the columns for the new width."""
-        self._measure(())
-        self.virtual_size = Size(self._width, len(self.jobs) + 1)
-        self._show_cursor()
-        self.refresh()
-
-    def _measure(self, rows: Sequence[JobRow]) -> bool:
-        """Choose the columns; names only ever widen theirs, so that the table does not flutter."""
-        # The newest of many are enough to know what names are like here.
-        longest = max((cell_len(one_line(row.name)) for row in rows[-_MEASURED:]), default=0)
-        self._name_width = min(max(self._name_width, longest), _NAME_WIDTHS[1])
-        columns = choose_columns(self._width, max(3, len(str(self.jobs.highest))), self._name_width)
-        if columns == self._columns:
-            return False
-        self._columns = columns
-        return True
-
-    def _cursor_in_view(self) -> bool:
-        job = self.jobs.cursor
-        return job is None or 0 <= self.jobs.line_of(job) - round(self.scroll_y) < self._lines
-
-    def _show_cursor(self) -> None:
-        if self.jobs.cursor is None or not self.size.height:
-            return
-        line, top = self.jobs.line_of(self.jobs.cursor), round(self.scroll_y)
-        if line < top:
-            self._scroll(line)
-        elif line >= top + self._lines:
-            self._scroll(line - self._lines + 1)
-
-    def _scroll(self, line: int) -> None:
-        self.scroll_to(y=line, animate=False, immediate=True, force=True)
-
-    def _refresh_jobs(self, jobs: Iterable[int]) -> None:
-        top = round(self.scroll_y)
-        for job in jobs:
-            y = self.jobs.line_of(job) - top
-            if 0 <= y < self._lines:
-                self.refresh(Region(0, y + 1, self.size.width, 1))
+        """Use the new room."""
+        self._scroll.height = max(1, self.size.height - 1)
+        self._scroll.show(self.jobs.cursor_number)
+        self._canvas.relax()
+        self._sync()
 
     # -- drawing
 
+    def _sync(self) -> None:
+        """Draw what is in view anew, have what reads differently repainted, and tell where the cursor is."""
+        width, height = self.size
+        if width and height:
+            if not self.jobs.frozen:
+                self._now = time.time()
+            self._canvas.note = self._note()
+            regions = self._canvas.draw(width, height, focused=self.has_focus, now=self._now)
+            if regions:
+                self.refresh(*regions)
+        if self._told != self.jobs.cursor:
+            self._told = self.jobs.cursor
+            self.post_message(self.CursorMoved(self._told))
+
+    def _note(self) -> str:
+        """What stands where no job does."""
+        if not self.loaded:
+            return _LOADING
+        if self.jobs.total:
+            return f"No job matches the filter; it hides {self.jobs.total}."
+        return _NO_JOBS
+
     def render_line(self, y: int) -> Strip:
-        """Draw one line of the widget."""
-        width = self._width
-        if y == 0:
-            self._times = {job: text for job, text in self._times.items() if job in self.jobs}
-            heads = [cell(column.head, column.columns, right=column.right) for column in self._columns]
-            return Strip([Segment("  " + "  ".join(heads), _HEAD)]).adjust_cell_length(width, _HEAD)
-        line = round(self.scroll_y) + y - 1
-        if line < len(self.jobs):
-            return self._render_job(self.jobs.job_at(line), width)
-        text = "  " + _NO_JOBS if self.loaded and not self.jobs.rows and y == 2 else ""
-        return Strip([Segment(cell(text, width), Style.null())], width)
-
-    def _render_job(self, job: int, width: int) -> Strip:
-        row = self.jobs.rows[job]
-        here, marked = job == self.jobs.cursor, job in self.jobs.marks
-        base = Style(reverse=True) if here and self.has_focus else Style(bold=True) if here or marked else Style.null()
-        self._times[job] = elapsed(row)
-        segments = [Segment((">" if here else " ") + ("*" if marked else " "), base)]
-        for column in self._columns:
-            text = cell(self._value(row, column.head), column.columns, right=column.right)
-            # Reversed, a colour would be a block of it; the word says it all.
-            coloured = column.head == "STATE" and not base.reverse
-            style = base + Style.parse(STATE_STYLES.get(row.state, "")) if coloured else base
-            segments += [Segment(text, style), Segment(" " * _GAP, base)]
-        return Strip(segments).simplify().adjust_cell_length(width, base)
-
-    def _value(self, row: JobRow, head: str) -> str:
-        match head:
-            case "ID":
-                return str(row.id)
-            case "NAME":
-                return row.name
-            case "STATE":
-                return row.state
-            case "BACKEND":
-                return row.backend
-            case "ELAPSED":
-                return self._times[row.id]
-            case "EXIT":
-                return "" if row.exit_code is None else str(row.exit_code)
-            case _:
-                return row.command.strip()
+        """Give a line as it was drawn."""
+        return self._canvas.strip(y)

@@ -1,0 +1,154 @@
+"""The workers that follow the work directories of a screen: they ask the managers and post messages, no more."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Iterable
+from dataclasses import dataclass
+from typing import cast
+
+import anyio
+from textual.message import Message
+
+from ...core.job import ENDED, JobRow, State
+from ...core.journal import Change
+from ...core.manager import JobManager
+from ..celltext import words_of
+from ..ref import Ref
+from .orders import NO_BUGS
+
+# Seconds between two looks: at the engine, at a work directory that is not there, at the progress of jobs in view.
+_ENGINE_LOOK = 1.0
+_MISSING_LOOK = 1.0
+_PROGRESS_LOOK = 2.0
+
+
+@dataclass
+class Place:
+    """A work directory that the screen shows. ``engine``: who drives it, "" for nobody, None before it is known."""
+
+    index: int
+    manager: JobManager
+    label: str
+    engine: str | None = None
+    trouble: str = ""
+    loaded: bool = False
+
+
+class Loaded(Message):
+    """Jobs as they are when following begins, in portions."""
+
+    def __init__(self, place: int, rows: list[JobRow], *, last: bool) -> None:
+        """Carry the rows; ``last``: these were the last ones."""
+        super().__init__()
+        self.place, self.rows, self.last = place, rows, last
+
+
+class Changed(Message):
+    """Changes of jobs."""
+
+    def __init__(self, place: int, changes: list[Change]) -> None:
+        """Carry the changes."""
+        super().__init__()
+        self.place, self.changes = place, changes
+
+
+class Trouble(Message):
+    """A work directory cannot be read; ``gone``: because it is not there."""
+
+    def __init__(self, place: int, words: str, gone: bool) -> None:
+        """Say why."""
+        super().__init__()
+        self.place, self.words, self.gone = place, words, gone
+
+
+class EngineSeen(Message):
+    """Who drives a work directory, "" for nobody."""
+
+    def __init__(self, place: int, words: str) -> None:
+        """Carry the words."""
+        super().__init__()
+        self.place, self.words = place, words
+
+
+class Progressed(Message):
+    """How far jobs are, 0 to 1."""
+
+    def __init__(self, progress: dict[Ref, float]) -> None:
+        """Carry the shares."""
+        super().__init__()
+        self.progress = progress
+
+
+class Failed(Message):
+    """Something asked of a manager could not be done."""
+
+    def __init__(self, words: str) -> None:
+        """Say why."""
+        super().__init__()
+        self.words = words
+
+
+Post = Callable[[Message], object]
+
+
+async def follow_jobs(place: Place, shown: Callable[[], list[int]], post: Post) -> None:
+    """Tell of all jobs of a place, the newest first, then of their changes, for ever; ``shown``: what is listed."""
+    while True:
+        try:
+            feed = await place.manager.stream(shown())
+            # Generators, whatever the protocol promises: they must be closed in this task.
+            async with contextlib.aclosing(cast("AsyncGenerator[list[JobRow]]", feed.load())) as chunks:
+                async for rows in chunks:
+                    post(Loaded(place.index, rows, last=False))
+            post(Loaded(place.index, [], last=True))
+            async with contextlib.aclosing(cast("AsyncGenerator[list[Change]]", aiter(feed))) as batches:
+                async for changes in batches:
+                    post(Changed(place.index, changes))
+        except OSError as error:
+            gone = isinstance(error, FileNotFoundError) and not place.manager.workdir.exists()
+            post(Trouble(place.index, words_of(error), gone))
+        await anyio.sleep(_MISSING_LOOK)
+
+
+async def watch_engine(place: Place, undriven: Callable[[], bool], post: Post) -> None:
+    """Tell who drives a place. Where jobs wait and nobody does, start an engine: the first time, and when one died."""
+    driven_before, started = False, False
+    while True:
+        try:
+            lease = await place.manager.engine()
+            post(EngineSeen(place.index, "" if lease is None else f"engine {lease.process.pid} on {lease.host}"))
+            if lease is not None:
+                driven_before, started = True, False
+            elif undriven() and not started:
+                started = True
+                if driven_before:
+                    post(Failed("the engine has ended while jobs need it; starting another one"))
+                if not await place.manager.ensure_engine():
+                    post(Failed("no engine drives these jobs, and starting one is switched off: jobtui engine start"))
+        except NO_BUGS as error:
+            post(Failed(words_of(error)))
+        await anyio.sleep(_ENGINE_LOOK)
+
+
+async def watch_progress(in_view: Callable[[], list[tuple[Place, JobRow]]], post: Post) -> None:
+    """Tell how far the running jobs in view are."""
+    before: dict[Ref, float] = {}
+    while True:
+        found: dict[Ref, float] = {}
+        jobs: dict[int, tuple[Place, list[int]]] = {}
+        for place, row in in_view():
+            if row.state in (State.RUNNING, State.SUSPENDED):
+                jobs.setdefault(place.index, (place, []))[1].append(row.id)
+        for place, ids in jobs.values():
+            with contextlib.suppress(OSError):
+                found |= {Ref(place.index, job): share for job, share in (await place.manager.progress(ids)).items()}
+        if found != before:
+            before = found
+            post(Progressed(found))
+        await anyio.sleep(_PROGRESS_LOOK)
+
+
+def needs_engine(rows: Iterable[JobRow]) -> bool:
+    """Whether one of these jobs needs somebody who drives it."""
+    return any(row.state not in ENDED and row.state is not State.HELD for row in rows)

@@ -1,0 +1,170 @@
+"""The orders that a person can give for jobs: their words, which jobs can take them, and how they reach a manager."""
+
+from __future__ import annotations
+
+import functools
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ...core.job import ENDED, WAITING, JobRow, Outcome, SpecError, State
+from ...core.manager import JobManager
+from ...core.settings import SettingsError
+from ...core.supervisor import EngineFailedError
+from ...core.workdir import WorkDirError
+from ..celltext import words_of
+
+# What an order or a look can run into that is no bug: said to the person in words.
+NO_BUGS = (OSError, SpecError, WorkDirError, SettingsError, EngineFailedError, LookupError)
+
+Asks = Literal["always", "for many"]
+Give = Callable[[JobManager, Sequence[int]], Awaitable[list[Outcome]]]
+# What a back end can do beside starting and stopping jobs, as words.
+Abilities = frozenset[str]
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order for jobs. ``words`` are its arguments on the command line, behind ``jobtui``.
+
+    ``refuses`` says why one job cannot take it, "" if it can. ``asks``: when to ask first. ``warns``: a line that
+    belongs to the question.
+    """
+
+    id: str
+    verb: str
+    past: str
+    words: tuple[str, ...]
+    refuses: Callable[[JobRow, Abilities], str]
+    give: Give
+    asks: Asks = "for many"
+    warns: str = ""
+
+
+def _no_cancel(row: JobRow, _can: Abilities) -> str:
+    return f"it has ended already ({row.state})" if row.state in ENDED else ""
+
+
+def _no_retry(row: JobRow, _can: Abilities) -> str:
+    if row.state in ENDED:
+        return ""
+    word = "is being stopped" if row.state is State.CANCELLING else f"is {row.state}"
+    return f"it has not ended yet, it {word}; cancel it first, or resubmit it"
+
+
+def _no_resubmit(_row: JobRow, _can: Abilities) -> str:
+    return ""
+
+
+def _no_hold(row: JobRow, _can: Abilities) -> str:
+    if row.state is State.HELD:
+        return "it is held already"
+    return "" if row.state in WAITING else f"only a waiting job can be held, and it is {row.state}"
+
+
+def _no_release(row: JobRow, _can: Abilities) -> str:
+    return "" if row.state is State.HELD else f"it is not held ({row.state})"
+
+
+def _no_remove(row: JobRow, _can: Abilities) -> str:
+    return "" if row.state in ENDED else f"only an ended job can be removed, and it is {row.state}"
+
+
+def _no_priority(row: JobRow, _can: Abilities) -> str:
+    return "" if row.state in WAITING else f"only a waiting job has a place in the queue, and it is {row.state}"
+
+
+def _no_signal(row: JobRow, can: Abilities) -> str:
+    if "signal" not in can:
+        return f"the back end {row.backend} cannot send signals"
+    if row.state in (State.RUNNING, State.SUSPENDED, State.CANCELLING):
+        return ""
+    return f"only a running job takes signals, and it is {row.state}"
+
+
+def _no_suspend(row: JobRow, can: Abilities) -> str:
+    if "suspend" not in can:
+        return f"the back end {row.backend} cannot suspend jobs"
+    return "" if row.state is State.RUNNING else f"only a running job can be suspended, and it is {row.state}"
+
+
+def _no_resume(row: JobRow, can: Abilities) -> str:
+    if "suspend" not in can:
+        return f"the back end {row.backend} cannot suspend jobs"
+    return "" if row.state is State.SUSPENDED else f"it is not suspended ({row.state})"
+
+
+async def _resubmit(manager: JobManager, jobs: Sequence[int]) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    for job in jobs:
+        try:
+            outcomes.append(Outcome(job, True, f"submitted again as job {await manager.resubmit(job)}"))
+        except NO_BUGS as error:
+            outcomes.append(Outcome(job, False, words_of(error)))
+    return outcomes
+
+
+CANCEL = Order("cancel", "cancel", "cancelled", ("cancel",), _no_cancel, lambda m, jobs: m.cancel(jobs), "always")
+RETRY = Order("retry", "retry", "retried", ("retry",), _no_retry, lambda m, jobs: m.retry(jobs))
+RESUBMIT = Order("resubmit", "resubmit", "resubmitted", ("resubmit",), _no_resubmit, _resubmit)
+HOLD = Order("hold", "hold", "held", ("hold",), _no_hold, lambda m, jobs: m.hold(jobs))
+RELEASE = Order("release", "release", "released", ("release",), _no_release, lambda m, jobs: m.release(jobs))
+SUSPEND = Order("suspend", "suspend", "suspended", ("suspend",), _no_suspend, lambda m, jobs: m.suspend(jobs))
+RESUME = Order("resume", "resume", "resumed", ("resume",), _no_resume, lambda m, jobs: m.resume(jobs))
+REMOVE = Order(
+    "remove",
+    "remove",
+    "removed",
+    ("rm",),
+    _no_remove,
+    lambda m, jobs: m.remove(jobs),
+    "always",
+    "Their folders and output are deleted for good.",
+)
+
+# Signals that people send to jobs, the mildest first; others can be typed.
+SIGNALS = ("USR1", "USR2", "HUP", "INT", "TERM", "QUIT", "KILL")
+
+
+def signal_order(name: str) -> Order:
+    """The order to send a signal (``USR1``); raises ValueError for an unknown one."""
+    known = name.strip().upper().removeprefix("SIG")
+    number = int(known) if known.isdigit() else getattr(signal, f"SIG{known}", None)
+    if number is None or not 0 < int(number) < signal.NSIG:
+        raise ValueError(f"there is no signal {name}")
+    return Order(
+        "signal",
+        f"send {known} to",
+        f"sent {known}",
+        ("signal", known),
+        _no_signal,
+        lambda manager, jobs: manager.signal(jobs, known),
+        "always",
+    )
+
+
+def priority_order(value: int) -> Order:
+    """The order to give waiting jobs this priority."""
+    return Order(
+        "priority",
+        f"set priority {value} for",
+        f"given priority {value}",
+        ("priority", str(value)),
+        _no_priority,
+        functools.partial(_set_priority, value),
+    )
+
+
+async def _set_priority(value: int, manager: JobManager, jobs: Sequence[int]) -> list[Outcome]:
+    return await manager.set_priority(jobs, value)
+
+
+# For the question whether an order that still needs a value is possible at all.
+SIGNAL = signal_order("TERM")
+PRIORITY = priority_order(0)
+
+
+def count(jobs: int) -> str:
+    """``1 job``, ``2 jobs``."""
+    return f"{jobs} job{'' if jobs == 1 else 's'}"
