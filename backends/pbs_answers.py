@@ -10,6 +10,7 @@ import calendar
 import re
 import time
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from ..core.job import Reason
 from ..core.verdict import Observation
@@ -32,8 +33,6 @@ _LINE = "\n    "
 _RECORD = "\nJob Id: "
 _JID = re.compile(r"\d+(?:\[\d*\])?\.[\w.-]+")
 _END_OF_VALUE = re.compile(r"[,\s]|$")
-# Where the time of one word is asked for a thousand times it was the same one mostly.
-_TIMES: dict[str, float] = {}
 
 _Job = Mapping[str, str]
 
@@ -227,19 +226,9 @@ def _hosts(text: str) -> str:
     return ",".join(dict.fromkeys(part.partition("/")[0] for part in text.split("+") if part))
 
 
+@lru_cache(10_000)
 def _when(text: str) -> float:
     """Epoch seconds of a time such as ``Sat Nov 21 07:54:47 2026`` (UTC), or of one in such seconds; else 0."""
-    if not text:
-        return 0.0
-    known = _TIMES.get(text)
-    if known is None:
-        if len(_TIMES) > 10_000:
-            _TIMES.clear()
-        known = _TIMES[text] = _parsed(text)
-    return known
-
-
-def _parsed(text: str) -> float:
     try:
         return max(0.0, float(calendar.timegm(time.strptime(text, "%a %b %d %H:%M:%S %Y"))))
     except (ValueError, OverflowError):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,36 +11,18 @@ import anyio
 import msgspec
 import pytest
 from backend_kit import handle, request
+from life_kit import ask, install, left_behind, misbehave, sent
 
 from jobtui.backends.pbs import PbsBackend
 from jobtui.core import BlockingJobManager, JobRow, JobSpec, Resources, WorkDir
 from jobtui.core.backend import Rejected, Surroundings, Took
 
 Until = Callable[..., Any]
-Script = Callable[..., None]
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put the stand-in on the PATH; its folder."""
-    folder, home = tmp_path / "bin", tmp_path / "fake"
-    folder.mkdir()
-    (home / "modes").mkdir(parents=True)
-    for name in ("qsub", "qstat", "qselect", "qdel", "qhold", "qrls", "qsig"):
-        program = Path(__file__).with_name("fake_pbs.py")
-        (folder / name).write_text(f'#!/bin/sh\nexec {sys.executable} -IS {program} {home} {name} "$@"\n')
-        (folder / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    return home
-
-
-@pytest.fixture
-def modes(home: Path) -> Script:
-    def set_modes(**words: str) -> None:
-        for command, text in words.items():
-            (home / "modes" / command).write_text(text)
-
-    return set_modes
+    return install("fake_pbs.py", "qsub qstat qselect qdel qhold qrls qsig", tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -52,14 +32,6 @@ def manager(home: Path, workdir: WorkDir) -> BlockingJobManager:
 
 def sh(line: str, **more: Any) -> JobSpec:
     return JobSpec(shell=line, backend="pbs", **more)
-
-
-def ask(*argv: str) -> str:
-    return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout
-
-
-def sent(home: Path) -> int:
-    return len(list(home.glob("job.*.json")))
 
 
 def test_jobs_wait_run_and_end(manager: BlockingJobManager, home: Path, until: Until, tmp_path: Path) -> None:
@@ -100,10 +72,9 @@ def test_jobs_wait_run_and_end(manager: BlockingJobManager, home: Path, until: U
     assert not Path(manager.workdir.metadir(ids[3]), "job.begin").exists() and sent(home) == 5
 
 
-def test_no_job_is_lost_or_run_twice_however_pbs_flaps(
-    manager: BlockingJobManager, modes: Script, home: Path, tmp_path: Path
-) -> None:
-    modes(
+def test_no_job_is_lost_or_run_twice_however_pbs_flaps(manager: BlockingJobManager, home: Path, tmp_path: Path) -> None:
+    misbehave(
+        home,
         qsub="good lie good silent good",
         qstat="good good partial good good garbage",
         qselect="good good good good fail",
@@ -117,14 +88,12 @@ def test_no_job_is_lost_or_run_twice_however_pbs_flaps(
     assert sorted(map(int, log.read_text().split())) == ids and sent(home) == 6
 
 
-def test_a_server_that_takes_nothing_is_waited_for(
-    manager: BlockingJobManager, modes: Script, home: Path, until: Until
-) -> None:
-    modes(qsub="refuse")
+def test_a_server_that_takes_nothing_is_waited_for(manager: BlockingJobManager, home: Path, until: Until) -> None:
+    misbehave(home, qsub="refuse")
     ids = manager.submit(sh("true"), sh("true"))
     until(lambda: all("cannot connect to server" in row.detail for row in manager.jobs()))
     assert {str(row.state) for row in manager.jobs()} == {"queued"} and sent(home) == 0
-    modes(qsub="good")
+    misbehave(home, qsub="good")
     assert {str(row.state) for row in manager.wait(ids, timeout=60)} == {"finished"}
 
 
@@ -176,28 +145,17 @@ def test_a_denied_order_is_told_in_pbs_own_words(home: Path) -> None:
 
 
 def test_a_hung_server_is_given_up_on_and_nothing_is_left_of_the_question(
-    home: Path, modes: Script, monkeypatch: pytest.MonkeyPatch
+    home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobtui.backends.pbs._PATIENCE", 1.0)
 
     async def act() -> None:
         backend = surroundings()
         assert (await backend.probe()).usable
-        modes(qstat="hang")
+        misbehave(home, qstat="hang")
         ask("qsub", "-N", "mine", "-v", "X=1")
         snapshot = await backend.poll([handle(1, "1.vm")])
         assert not snapshot.complete and not snapshot.seen and "no answer in 1 s" in snapshot.trouble
 
     anyio.run(act)
-    assert not [words for words in commands() if str(home).encode() in words and b"qstat" in words]
-
-
-def commands() -> list[list[bytes]]:
-    """The command lines of all processes."""
-    found: list[list[bytes]] = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            found.append(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"))
-        except OSError:
-            continue
-    return found
+    assert not left_behind(home, "qstat")
