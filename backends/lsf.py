@@ -11,12 +11,14 @@ from ..core.backend import Answer, Capability, Rejected, Request, Surroundings, 
 from .batch import BatchBackend
 from .dialect import Asked, Command, Entry, Listing, Order, Reply, Site, chunks, one_line
 from .lsf_answers import MARK, WHOLE, listed, problems, told
+from .starter import array_starter, starter
 
 # Seconds. Without their LIM all of LSF's commands wait for ever.
 _SUBMIT_PATIENCE = 60.0
 _PATIENCE = 30.0
 _HISTORY_PATIENCE = 120.0
 _IDS_AT_ONCE = 100
+_LARGEST_ARRAY = 1000
 
 _FIELDS = (
     "jobid jobindex stat exit_code exit_reason pend_reason submit_time start_time finish_time estimated_start_time "
@@ -67,7 +69,7 @@ class Lsf:
     name = "lsf"
     title = "LSF"
     programs: Sequence[str] = ("lsid", "bsub", "bjobs", "bkill")
-    own_id = "${LSB_JOBID-}"
+    own_id = "${JOBTUI_JID-${LSB_JOBID-}}"
     forms: Mapping[str, str] = {"TZ": "UTC0", "LSB_NTRIES": "2"}
     capabilities: frozenset[Capability] = frozenset(
         {"hold", "release", "suspend", "resume", "requeue", "signal", "history", "foreign"}
@@ -78,7 +80,7 @@ class Lsf:
         return {
             name: value
             for name, value in env.items()
-            if name in _DEFAULTS or not name.startswith(("LSB_", "BSUB_", "LS_JOBPID", "LS_SUBCWD"))
+            if name in _DEFAULTS or not name.startswith(("LSB_", "BSUB_", "LS_JOBPID", "LS_SUBCWD", "JOBTUI_JID"))
         }
 
     # -- what there is
@@ -106,6 +108,7 @@ class Lsf:
             version=tuple(int(part) for part in (version[0].split(".") if version is not None else ())[:3]),
             cluster=cluster[1],
             remembers=_seconds(found.get("CLEAN_PERIOD", "")) or 3600.0,
+            array_limit=min(_LARGEST_ARRAY, int(_seconds(found.get("MAX_JOB_ARRAY_SIZE", ""))) or _LARGEST_ARRAY),
             kill_wait=_seconds(found.get("JOB_TERMINATE_INTERVAL", "")) or 10.0,
             noted=noted,
         )
@@ -113,33 +116,26 @@ class Lsf:
     # -- submitting
 
     def submit(self, request: Request, site: Site) -> Command:
-        """Run bsub on the job script. The command is one word, which LSF hands to a shell as it is."""
-        spec, needs = request.spec, request.spec.resources
-        few = site.noted.get("fields") == "few"
-        own, found = f"{request.metadir}/job.sched", mark(request.tag, request.attempt)
-        name = re.sub(r"[^A-Za-z0-9_.+=-]", "_", spec.title())[:100] or "job"
+        """Run bsub on a starter of the job script, which is handed over on standard input."""
+        path = f"{request.metadir}/job.sched"
         # A percent sign means something else in a path here.
-        options = ["-o", own if "%" not in own else "/dev/null"]
-        options += ["-J", f"{name}.{found}"] if few else ["-J", name, "-Jd", f"{MARK}{found}", "-rn"]
-        if needs.cpus != 1:
-            options += ["-n", str(needs.cpus), "-R", "span[hosts=1]"]
-        if needs.memory is not None:
-            megabytes = math.ceil(needs.memory / 2**20)
-            share = math.ceil(megabytes / needs.cpus) if site.noted.get("memory") == "by task" else megabytes
-            unit = "" if few else "MB"
-            options += ["-M", f"{megabytes}{unit}", "-R", f"rusage[mem={share}{unit}]"]
-        if needs.gpus:
-            options += ["-gpu", f"num={needs.gpus}"]
-        if needs.time is not None or spec.timeout is not None:
-            # Behind the job's own limit, so that the job script can end it in good order and say so.
-            limit = needs.time if needs.time is not None else (spec.timeout or 0.0) + spec.grace + 60.0
-            options += ["-W", str(max(1, math.ceil(limit / 60)))]
-        if needs.queue is not None:
-            options += ["-q", needs.queue]
-        if needs.account is not None:
-            options += ["-P", needs.account]
-        line = f"exec /bin/sh {shlex.quote(request.script)}"
-        return Command(("bsub", *options, *needs.extra, line), patience=_SUBMIT_PATIENCE)
+        own = ("-o", path if "%" not in path else "/dev/null")
+        options = _options(request, mark(request.tag, request.attempt), "", site)
+        return Command(("bsub", *own, *options), starter(request), _SUBMIT_PATIENCE)
+
+    def submit_array(self, requests: Sequence[Request], site: Site) -> Command:
+        """Run bsub on a starter of all their job scripts. LSF counts tasks from 1."""
+        first = requests[0]
+        assert first.task is not None
+        tasks = {request.task.index + 1: request for request in requests if request.task is not None}
+        options = _options(first, first.task.mark, f"[{','.join(_ranges(sorted(tasks)))}]", site)
+        own_id = 'export JOBTUI_JID="${LSB_JOBID}[$LSB_JOBINDEX]"'
+        script = array_starter(tasks, "$LSB_JOBINDEX", own_id)
+        return Command(("bsub", "-o", "/dev/null", *options), script, _SUBMIT_PATIENCE)
+
+    def task_id(self, array: str, index: int) -> str:
+        """``array[task]``."""
+        return f"{array}[{index + 1}]"
 
     def read_submit(self, reply: Reply) -> Answer:
         """Find the sentence with the id wherever it stands: sites add lines of their own."""
@@ -211,6 +207,43 @@ class Lsf:
         if reply.code != 0 and not refused and (general or not reply.err.strip()):
             return dict.fromkeys(jids, one_line("\n".join(general)) or reply.words())
         return refused
+
+
+def _options(request: Request, marked: str, tasks: str, site: Site) -> list[str]:
+    """The options of bsub that a spec comes to. ``tasks``: the numbers of an array's tasks, as LSF writes them."""
+    spec, needs = request.spec, request.spec.resources
+    few = site.noted.get("fields") == "few"
+    name = re.sub(r"[^A-Za-z0-9_.+=-]", "_", spec.title())[:100] or "job"
+    options = ["-J", f"{name}.{marked}{tasks}"] if few else ["-J", f"{name}{tasks}", "-Jd", f"{MARK}{marked}", "-rn"]
+    if needs.cpus != 1:
+        options += ["-n", str(needs.cpus), "-R", "span[hosts=1]"]
+    if needs.memory is not None:
+        megabytes = math.ceil(needs.memory / 2**20)
+        share = math.ceil(megabytes / needs.cpus) if site.noted.get("memory") == "by task" else megabytes
+        unit = "" if few else "MB"
+        options += ["-M", f"{megabytes}{unit}", "-R", f"rusage[mem={share}{unit}]"]
+    if needs.gpus:
+        options += ["-gpu", f"num={needs.gpus}"]
+    if needs.time is not None or spec.timeout is not None:
+        # Behind the job's own limit, so that the job script can end it in good order and say so.
+        limit = needs.time if needs.time is not None else (spec.timeout or 0.0) + spec.grace + 60.0
+        options += ["-W", str(max(1, math.ceil(limit / 60)))]
+    if needs.queue is not None:
+        options += ["-q", needs.queue]
+    if needs.account is not None:
+        options += ["-P", needs.account]
+    return [*options, *needs.extra]
+
+
+def _ranges(numbers: Sequence[int]) -> list[str]:
+    """Rising numbers in spans: 1-4, 7."""
+    spans: list[list[int]] = []
+    for one in numbers:
+        if spans and one == spans[-1][1] + 1:
+            spans[-1][1] = one
+        else:
+            spans.append([one, one])
+    return [str(low) if low == high else f"{low}-{high}" for low, high in spans]
 
 
 def _question(command: str, patience: float) -> Command:

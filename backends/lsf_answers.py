@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from ..core.backend import task_mark
 from ..core.job import Reason
 from ..core.verdict import Observation
 from .dialect import Entry, clipped, number
@@ -112,8 +113,8 @@ def _entry(record: _Fields, now: float) -> Entry | None:
     return Entry(
         jid=f"{bare}[{index}]" if int(index) else bare,
         seen=_seen(record, now),
-        mark=mark,
-        name=own[1] if own is not None and mark == own[2] else name,
+        mark=task_mark(mark, int(index) - 1) if mark and int(index) else mark,
+        name=own[1] if own is not None else name,
         queue=record.get("QUEUE", ""),
         submitted=when(record.get("SUBMIT_TIME", ""), now),
         cwd=folder if folder.startswith("/") else "",

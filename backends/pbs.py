@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 
 from ..core.backend import Answer, Capability, Rejected, Request, Surroundings, Took, Uncertain, Verb, mark
 from .batch import BatchBackend
-from .dialect import Asked, Command, Listing, Order, Reply, Site, chunks, one_line
+from .dialect import Asked, Command, Listing, Order, Reply, Site, chunks, number, one_line
 from .pbs_answers import MARK, WHOLE, listed, problems
+from .starter import array_starter, starter
 
 # Seconds. A hung server holds its clients for minutes.
 _SUBMIT_PATIENCE = 60.0
 _PATIENCE = 30.0
 _IDS_AT_ONCE = 100
+_LARGEST_ARRAY = 1000
 
 # Grid Engine has commands of the same names, but knows no --version.
 _PROBE = """version=$(qstat --version 2>&1) || { printf '%s\\n' "$version" >&2; exit 1; }
@@ -45,6 +46,9 @@ _WHERE = frozenset(
 # Variables that PBS sets for each job, and those that are a shell's own.
 _INHERITED = frozenset({"ENVIRONMENT", "HOSTNAME", "NCPUS", "TMPDIR", "OLDPWD", "PWD", "SHLVL", "_"})
 
+# Jobs that a job submits itself must not inherit its mark.
+_UNMARKED = f"unset {MARK}"
+
 _JID = re.compile(r"^\s*(\d+(?:\[\d*\])?\.[\w.-]+)\s*$", re.MULTILINE)
 # The server was not reached, or has as many jobs as it takes.
 _LATER = re.compile(
@@ -59,6 +63,7 @@ _DOUBT = re.compile(
     r"|Batch protocol|lost connection|System error",
     re.IGNORECASE,
 )
+_TASK = re.compile(r"\[\d+\]")
 _ABOUT = re.compile(r"(\d+(?:\[\d*\])?(?:\.[\w.-]+)?)\s*$")
 _FINE = re.compile(r"Job has finished|Unknown Job Id|^qdel: Request invalid for state of job")
 _SETTING = re.compile(r"^\s*(\w+) = (.*?)\s*$", re.MULTILINE)
@@ -120,6 +125,7 @@ class Pbs:
             remembers=_seconds(found.get("job_history_duration", "336:00:00")) if past else 300.0,
             kill_wait=10.0,
             capabilities=_rights(found),
+            array_limit=min(_LARGEST_ARRAY, int(number(found.get("max_array_size", "10000")))),
             noted={"past": "-x "} if past else {},
         )
 
@@ -130,35 +136,28 @@ class Pbs:
 
         PBS shows a job's variables to everybody, and takes no odd ones: so the starter sets them.
         """
-        spec, needs = request.spec, request.spec.resources
-        torque = site.noted.get("kind") == "torque"
-        title = re.sub(r"[^A-Za-z0-9_.+-]", "_", spec.title())[: 13 if torque else 100]
         # A colon, a comma and a dollar sign mean something else in a path here.
-        own = f"{request.metadir}/job.sched"
-        options = [
-            *("-N", title if title[:1].isalpha() else f"j{title}"),
-            *("-C", "", "-S", "/bin/sh", "-r", "n", "-m", "n"),
-            *("-j", "oe", "-o", own if not re.search(r"[:,$^\s]", own) else "/dev/null"),
-        ]
-        limits = _limits(request, torque=torque)
-        for limit in limits:
-            options += ["-l", limit]
-        if needs.queue is not None:
-            options += ["-q", needs.queue]
-        if needs.account is not None:
-            options += ["-A", needs.account]
-        extra, variables = _with_mark(needs.extra, mark(request.tag, request.attempt))
-        return Command(("qsub", *options, *extra, "-v", variables), self._starter(request), _SUBMIT_PATIENCE)
+        path = f"{request.metadir}/job.sched"
+        own = ("-r", "n", "-o", path if not re.search(r"[:,$^\s]", path) else "/dev/null")
+        options = _options(request, mark(request.tag, request.attempt), torque=site.noted.get("kind") == "torque")
+        return Command(("qsub", *own, *options), starter(request, _UNMARKED, self._env(request)), _SUBMIT_PATIENCE)
 
-    def _starter(self, request: Request) -> bytes:
-        """What PBS runs: sh that sets the job's variables and becomes the job script.
+    def submit_array(self, requests: Sequence[Request], site: Site) -> Command:
+        """Run qsub on a starter of all their job scripts. PBS insists on being allowed to run tasks again."""
+        first = requests[0]
+        assert first.task is not None
+        tasks = {request.task.index: request for request in requests if request.task is not None}
+        own = ("-r", "y", "-o", "/dev/null", "-J", f"{min(tasks)}-{max(tasks)}")
+        script = array_starter(tasks, "$PBS_ARRAY_INDEX", _UNMARKED, self._env(first))
+        return Command(("qsub", *own, *_options(first, first.task.mark, torque=False)), script, _SUBMIT_PATIENCE)
 
-        Jobs that the job itself submits must not inherit its mark.
-        """
-        env = {name: value for name, value in self.scrub(request.env).items() if name and name not in _INHERITED}
-        words = " ".join(shlex.quote(f"{name}={value}") for name, value in sorted(env.items()))
-        text = f"#!/bin/sh\nunset {MARK}\nexec env {words} /bin/sh {shlex.quote(request.script)} </dev/null\n"
-        return text.encode("utf-8", "surrogateescape")
+    def task_id(self, array: str, index: int) -> str:
+        """``array[index].server``."""
+        number, _, server = array.partition(".")
+        return f"{number.removesuffix('[]')}[{index}].{server}"
+
+    def _env(self, request: Request) -> dict[str, str]:
+        return {name: value for name, value in self.scrub(request.env).items() if name not in _INHERITED}
 
     def read_submit(self, reply: Reply) -> Answer:
         """Find the id wherever it stands: sites add lines of their own."""
@@ -180,7 +179,8 @@ class Pbs:
         # A job whose id nobody knows may have ended by now.
         searched = past if any(not job.jid for job in asked) else ""
         script = _STATUS.format(searched=searched, past=past, whole=WHOLE)
-        ids = "".join(f"{job.jid}\n" for job in asked if job.jid)
+        # An array tells of all its tasks, so none of them is asked for by itself.
+        ids = "".join(f"{re.sub(_TASK, '[]', job.jid)}\n" for job in asked if job.jid)
         return Command(("sh", "-c", script), ids.encode(), _PATIENCE)
 
     def read_status(self, reply: Reply) -> Listing:
@@ -252,6 +252,24 @@ def _said(text: str) -> str:
 
 def _words(reply: Reply) -> str:
     return _said(reply.err) or _said(reply.out) or f"exit code {reply.code} without a word"
+
+
+def _options(request: Request, marked: str, *, torque: bool) -> list[str]:
+    """The options of qsub that a spec comes to."""
+    spec, needs = request.spec, request.spec.resources
+    title = re.sub(r"[^A-Za-z0-9_.+-]", "_", spec.title())[: 13 if torque else 100]
+    options = [
+        *("-N", title if title[:1].isalpha() else f"j{title}"),
+        *("-C", "", "-S", "/bin/sh", "-m", "n", "-j", "oe"),
+    ]
+    for limit in _limits(request, torque=torque):
+        options += ["-l", limit]
+    if needs.queue is not None:
+        options += ["-q", needs.queue]
+    if needs.account is not None:
+        options += ["-A", needs.account]
+    extra, variables = _with_mark(needs.extra, marked)
+    return [*options, *extra, "-v", variables]
 
 
 def _limits(request: Request, *, torque: bool) -> list[str]:

@@ -12,6 +12,9 @@ import time
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
+import msgspec
+
+from ..core.backend import task_mark
 from ..core.job import Reason
 from ..core.verdict import Observation
 from .dialect import Entry, clipped, number
@@ -32,7 +35,11 @@ _WANTED = frozenset(
 _LINE = "\n    "
 _RECORD = "\nJob Id: "
 _JID = re.compile(r"\d+(?:\[\d*\])?\.[\w.-]+")
+_TASK = re.compile(r"\[([0-9]{1,9})\]")
 _END_OF_VALUE = re.compile(r"[,\s]|$")
+
+# What a job script exits with that came too late, or a second time: PBS may run tasks of arrays again.
+_NOT_ITS_OWN = 75
 
 _Job = Mapping[str, str]
 
@@ -73,11 +80,15 @@ def _entry(record: str) -> Entry | None:
     jid = head.strip()
     if not _JID.fullmatch(jid) or len(job) != len(found) or "job_state" not in job:
         return None
+    mark, task = _variable(MARK, record), _TASK.search(jid)
     arguments = (job.get("Submit_arguments") or job.get("submit_args") or "").strip()
+    seen = _seen(job)
+    if mark and seen.exit_code == _NOT_ITS_OWN:
+        seen = msgspec.structs.replace(seen, exit_code=None)
     return Entry(
         jid=jid,
-        seen=_seen(job),
-        mark=_variable(MARK, record),
+        seen=seen,
+        mark=task_mark(mark, int(task[1])) if mark and task is not None else mark,
         name=job.get("Job_Name", ""),
         queue=job.get("queue", ""),
         submitted=_when(job.get("ctime", "")),

@@ -58,7 +58,7 @@ def bsub(argv: list[str], how: str) -> None:
     # A minute is a second here.
     limit = float(told["-W"] or 0)
     job = take(
-        argv[-1].encode(),
+        sys.stdin.buffer.read() or argv[-1].encode(),
         limit,
         {"LSB_JOBID": "%"},
         name=told["-J"],
@@ -96,7 +96,8 @@ def bhist(argv: list[str]) -> None:
     """The recorded story of a job that failed, with what became of this one."""
     for job in [jobs()[int(word)] for word in argv if word.isdigit()]:
         story = words("bhist-l-ended.out").replace("Job <38>, Job Name <fails>", f"Job <{job.number}>, Job Name <x>")
-        story = re.sub(r"^\w{3} \w{3} \d\d [\d:]{8}", clock(job.told["at"], "%a %b %d %H:%M:%S"), story, flags=re.M)
+        story = re.sub(r"\w{3} \w{3} \d\d [\d:]{8}", clock(job.told["at"], "%a %b %d %H:%M:%S"), story)
+        story = re.sub(r"^  2 .* 3 *$", "  0 0 0 0 0 0 0", story, flags=re.MULTILINE)
         code = "140" if job.code == "limit" else job.code
         print(story.replace("Exited with exit code 3", f"Exited with exit code {code}"))
 

@@ -37,7 +37,7 @@ def sent(home: Path) -> int:
 
 def ask(*argv: str) -> str:
     """What a person's own command says."""
-    return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout
+    return subprocess.run(argv, input="", capture_output=True, text=True, timeout=30, check=True).stdout
 
 
 def left_behind(home: Path, command: str) -> list[list[bytes]]:

@@ -4,9 +4,10 @@ torn, mixed up and garbage ones."""
 from __future__ import annotations
 
 import json
+import os
 import re
-import shlex
 import subprocess
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtui.backends.batch import sorted_out
-from jobtui.backends.dialect import Asked, Entry, Reply, Site
+from jobtui.backends.dialect import Asked, Entry, Listing, Reply, Site
 from jobtui.backends.lsf import Lsf
 from jobtui.backends.lsf_answers import WHOLE, when
-from jobtui.core.backend import Rejected, Snapshot, Took, Uncertain
+from jobtui.core.backend import Handle, Rejected, Request, Snapshot, Task, Took, Uncertain
 from jobtui.core.job import Reason, Resources
 
 LSF = Lsf()
@@ -351,7 +352,7 @@ NEEDS = Resources(cpus=3, memory=3 * 2**30 + 1, gpus=2, time=90.0, queue="main",
 def test_options_come_from_the_spec_and_only_from_it() -> None:
     argv = " ".join(LSF.submit(request(7, 2, name="-ü [1-9] %5\n", resources=NEEDS), IBM).argv)
     assert f"-Jd jobtui:{mark_of(7, 2)} -rn -n 3 -R span[hosts=1] -M 3073MB -R rusage[mem=3073MB] -gpu num=2 " in argv
-    assert "-W 2 -q main -P lab -sp 5 exec /bin/sh " in argv and "-o /w/7/job.sched" in argv
+    assert argv.endswith("-W 2 -q main -P lab -sp 5") and "-o /w/7/job.sched" in argv
     name = re.search(r" -J (\S+) ", argv)
     assert name is not None and re.fullmatch(r"[A-Za-z0-9_.+=-]+", name[1])
     plain = LSF.submit(request(1), IBM).argv
@@ -367,13 +368,46 @@ def test_a_jobs_own_limit_comes_before_lsfs() -> None:
     assert argv[argv.index("-W") + 1] == "12"
 
 
-def test_the_command_is_one_word_that_any_shell_understands() -> None:
-    attempt = msgspec.structs.replace(request(1), script="/w/it's %J a path/job", metadir="/w/it's %J a path")
-    argv = LSF.submit(attempt, IBM).argv
-    assert shlex.split(argv[-1]) == ["exec", "/bin/sh", "/w/it's %J a path/job"]
+def run(text: bytes, **env: str) -> tuple[int, str]:
+    done = subprocess.run(["/bin/sh"], input=text, capture_output=True, timeout=20, env={"PATH": os.defpath, **env})
+    return done.returncode, done.stdout.decode()
+
+
+def array(tmp_path: Path) -> list[Request]:
+    """The tasks 0, 2 and 3 of an array, with job scripts that tell who they are."""
+    requests: list[Request] = []
+    for job in (1, 3, 4):
+        script = tmp_path / f"it's job {job}"
+        script.write_text(f"#!/bin/sh\n# For job {job}, attempt 1. It\necho {job} {LSF.own_id}\n")
+        requests.append(msgspec.structs.replace(request(job), script=str(script), task=Task(mark_of(1), job - 1)))
+    return requests
+
+
+def test_what_lsf_runs_becomes_the_job_script_of_its_own_attempt(tmp_path: Path) -> None:
+    first = array(tmp_path)[0]
+    text = LSF.submit(first, IBM).stdin
+    assert run(text, LSB_JOBID="7", LSB_JOBINDEX="0") == (0, "1 7\n")
+    Path(first.script).write_text("#!/bin/sh\n# For job 1, attempt 2. It\necho no\n")
+    assert run(text) == (75, "")
+    odd = msgspec.structs.replace(first, metadir="/w/%J")
+    argv = LSF.submit(odd, IBM).argv
     assert argv[argv.index("-o") + 1] == "/dev/null"
-    line = argv[-1].replace("exec /bin/sh", "printf %s")
-    assert subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=20).stdout == attempt.script
+
+
+def test_an_array_is_one_submission_whose_tasks_run_their_own_scripts(tmp_path: Path) -> None:
+    requests = array(tmp_path)
+    command = LSF.submit_array(requests, IBM)
+    argv = command.argv
+    assert argv[argv.index("-J") + 1] == "true[1,3-4]" and argv[argv.index("-Jd") + 1] == f"jobtui:{mark_of(1)}"
+    outs = {index: run(command.stdin, LSB_JOBID="7", LSB_JOBINDEX=str(index)) for index in (1, 2, 3)}
+    assert outs == {1: (0, "1 7[1]\n"), 2: (0, ""), 3: (0, "3 7[3]\n")}
+    assert LSF.task_id("7", 2) == "7[3]"
+    relative = LSF.submit_array(requests, RELATIVE).argv
+    assert f"true.{mark_of(1)}[1,3-4]" in relative
+    for fields in ({"JOB_DESCRIPTION": f"jobtui:{mark_of(1)}"}, {"JOB_NAME": f"true.{mark_of(1)}[3]"}):
+        task = told(JOBID="7", JOBINDEX="3", **fields)
+        found = msgspec.structs.replace(handle(3, None), task=Task(mark_of(1), 2))
+        assert sorted_out([found], Listing((task,), True)).jids == {3: "7[3]"}
 
 
 def test_the_environment_keeps_the_cluster_and_drops_what_changes_answers() -> None:
@@ -449,7 +483,15 @@ def marked(text: str) -> tuple[str, dict[int, str]]:
 
 
 OURS, OUR_IDS = marked(JOBS)
-HANDLES = [handle(job, jid) for job, jid in OUR_IDS.items()]
+
+
+def ours(job: int, jid: str) -> Handle:
+    task = re.search(r"\[(\d+)\]", jid)
+    place = Task(mark_of(job), int(task[1]) - 1) if task is not None else None
+    return msgspec.structs.replace(handle(job, jid), task=place)
+
+
+HANDLES = [ours(job, jid) for job, jid in OUR_IDS.items()]
 
 
 def look(text: str) -> Snapshot:

@@ -18,7 +18,7 @@ from jobtui.backends.batch import sorted_out
 from jobtui.backends.dialect import Asked, Entry, Reply, Site
 from jobtui.backends.pbs import Pbs
 from jobtui.backends.pbs_answers import WHOLE
-from jobtui.core.backend import Rejected, Snapshot, Took, Uncertain
+from jobtui.core.backend import Rejected, Request, Snapshot, Task, Took, Uncertain
 from jobtui.core.job import Reason, Resources
 
 PBS = Pbs()
@@ -135,6 +135,9 @@ def test_a_state_that_is_not_known_is_no_end() -> None:
         assert edited(job_state=state).seen.presence == "ending"
     assert edited(job_state="U").seen.presence == "suspended"
     assert edited(job_state="T").seen.presence == "pending"
+    # What a second copy of a job script exits with is not the job's own code.
+    second = edited(job_state="F", Exit_status="75", Variable_List=f"JOBTUI_MARK={mark_of(1)}").seen
+    assert (second.outcome, second.exit_code) == ("failed", None)
     assert edited(job_state="H", Hold_Types="p").seen.detail == "held: PBS has no valid password of yours"
     assert edited(job_state="Q", comment="Not Running: Server is on fire").seen.detail == "PBS says: Server is on fire"
 
@@ -292,7 +295,7 @@ def test_a_jobs_own_limit_comes_before_pbs() -> None:
 
 def test_what_pbs_runs_sets_the_variables_and_becomes_the_job_script(tmp_path: Path) -> None:
     script = tmp_path / "it's a script"
-    script.write_text("#!/bin/sh\nenv -0\necho $$ >&2\nread -r x || echo none >&2\n")
+    script.write_text("#!/bin/sh\n# For job 1, attempt 1. It\nenv -0\necho $$ >&2\nread -r x || echo none >&2\n")
     script.chmod(0o755)
     env = {"PATH": os.environ["PATH"], "A": "x\n#PBS -q y\n'\"$A`", "PBS_O_HOME": "/x",
            "TMPDIR": "/login/tmp"}  # fmt: skip
@@ -309,6 +312,53 @@ def test_what_pbs_runs_sets_the_variables_and_becomes_the_job_script(tmp_path: P
     assert got == {"PATH": env["PATH"], "A": env["A"], "PBS_JOBID": "1.vm",
                    "TMPDIR": "/node/tmp"}  # fmt: skip
     assert err.decode().split() == [str(child.pid), "none"]
+
+
+def run(text: bytes, **env: str) -> tuple[int, str]:
+    done = subprocess.run(["/bin/sh"], input=text, capture_output=True, timeout=20, env={"PATH": os.defpath, **env})
+    return done.returncode, done.stdout.decode()
+
+
+def array(tmp_path: Path, missing: int = 0) -> list[Request]:
+    """The tasks 0 to 3 of an array, of which one is missing, with job scripts that tell who they are."""
+    requests: list[Request] = []
+    for job in (1, 2, 3, 4):
+        script = tmp_path / f"job {job}"
+        script.write_text(f"#!/bin/sh\n# For job {job}, attempt 1. It\necho {job} $PBS_JOBID $X\n")
+        task = Task(mark_of(1), job - 1)
+        requests.append(msgspec.structs.replace(request(job), script=str(script), task=task))
+    return [msgspec.structs.replace(one, env={"X": "a b"}) for one in requests if one.job != missing]
+
+
+def test_an_attempt_that_comes_too_late_does_not_start_the_next_one(tmp_path: Path) -> None:
+    first = array(tmp_path)[0]
+    text = PBS.submit(first, OPENPBS).stdin
+    assert run(text, PBS_JOBID="1.vm") == (0, "1 1.vm a b\n")
+    Path(first.script).write_text("#!/bin/sh\n# For job 1, attempt 2. It\necho no\n")
+    assert run(text) == (75, "")
+    Path(first.script).unlink()
+    assert run(text)[1] == ""
+
+
+def test_an_array_is_one_submission_whose_tasks_run_their_own_scripts(tmp_path: Path) -> None:
+    requests = array(tmp_path, missing=2)
+    command = PBS.submit_array(requests, OPENPBS)
+    got = options(command.argv)
+    assert (got["-J"], got["-r"], got["-v"]) == (["0-3"], ["y"], [f"JOBTUI_MARK={mark_of(1)}"])
+    outs = [run(command.stdin, PBS_ARRAY_INDEX=str(index), PBS_JOBID=f"5[{index}].vm") for index in range(4)]
+    assert outs == [(0, "1 5[0].vm a b\n"), (0, ""), (0, "3 5[2].vm a b\n"), (0, "4 5[3].vm a b\n")]
+    assert PBS.task_id("5[].head.example.org", 3) == "5[3].head.example.org"
+
+
+def test_tasks_are_found_by_the_arrays_mark_and_their_numbers() -> None:
+    text = recorded("pbs", "qstat-x-f-array").out
+    text = text.replace("Variable_List = ", f"Variable_List = JOBTUI_MARK={mark_of(1)},")
+    jids = {job: f"53[{job}].vm" for job in range(1, 7)}
+    handles = [msgspec.structs.replace(handle(job, None), task=Task(mark_of(1), job)) for job in jids]
+    snapshot = sorted_out(handles, PBS.read_status(Reply(0, text + END, "")))
+    assert snapshot.jids == jids and not snapshot.others
+    # All tasks at once, and none of them twice.
+    assert set(PBS.status([Asked(jid, "") for jid in jids.values()], OPENPBS).stdin.split()) == {b"53[].vm"}
 
 
 def test_the_environment_keeps_the_server_and_drops_what_changes_answers() -> None:
