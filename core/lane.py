@@ -21,6 +21,7 @@ from .job import Accepted, Obeyed, State
 from .laneorders import Orders
 from .pollplan import PollPlan
 from .roster import Roster
+from .seen import Seen, keep_seen
 from .sightings import Sighting
 from .verdict import Facts, Observation, Verdict, due_orders, last_seen
 from .workdir import WorkDir
@@ -42,25 +43,9 @@ _LOOK_SHARE = 0.01
 # Seconds in which questions to the accounting are collected.
 _GATHER = 0.05
 _TROUBLE_FIRST, _TROUBLE_MOST = 2.0, 60.0
-SEEN = "seen."
 
 Answered = Callable[[Request, Answer], None]
 Ring = Callable[[], None]
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """``seen.<back end>``: what a scheduler said last, for clients. Times are epoch seconds.
-
-    ``at``: when it last answered in full, 0 if it never did; ``trouble``: why it has not since, in its own words.
-    ``others`` are the person's jobs there that are in no lane of this engine's.
-    """
-
-    backend: str
-    words: str
-    at: float
-    tried: float
-    trouble: str = ""
-    others: tuple[Foreign, ...] = ()
 
 
 class Lane:
@@ -414,7 +399,7 @@ class Lane:
         others = tuple(other for other in snapshot.others if not self._is_ours(other, marks))
         seen = Seen(self.name, self._words, self._answered_at, snapshot.at, snapshot.trouble, others)
         try:
-            metadir.write_fact(self._workdir.path, f"{SEEN}{self.name}", seen)
+            keep_seen(self._workdir, seen)
         except OSError as error:
             _log.warning("cannot save what %s said: %s", self.name, error)
 

@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from clusters_kit import Cluster, slurm_cluster
 
 from jobtui.core import AfterJob, ArrayTask, BlockingJobManager, JobRow, JobSpec, Resources, Retry, WorkDir
-from jobtui.core.lane import Seen
 from jobtui.core.lease import read_lease
 
 Until = Callable[..., Any]
@@ -266,9 +264,7 @@ def test_other_jobs_of_the_person_are_known(slurm: Cluster, manager: BlockingJob
         job = manager.submit(sh("sleep 300"))[0]
 
         def others() -> Any:
-            path = Path(manager.workdir.file("seen.slurm"))
-            seen = msgspec.json.decode(path.read_bytes(), type=Seen) if path.exists() else None
-            return seen is not None and seen.at and {one.jid: one.name for one in seen.others}.get(jid)
+            return next(({one.jid: one.name for one in seen.others}.get(jid) for seen in manager.schedulers()), None)
 
         assert until(others) == "foreign one"
         assert str(manager.detail(job).row.jid) != jid  # type: ignore[union-attr]
@@ -354,8 +350,7 @@ def test_a_hung_controller_changes_no_state(
         assert manager.wait(fresh[1:], timeout=10)[0].state == "finished"
 
         def troubled() -> bool:
-            seen = msgspec.json.decode(Path(manager.workdir.file("seen.slurm")).read_bytes(), type=Seen)
-            return bool(seen.trouble) and seen.at < seen.tried
+            return all(seen.trouble and seen.at < seen.tried for seen in manager.schedulers())
 
         until(troubled, 40)
         manager.cancel([ids[1]])
