@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -43,6 +43,11 @@ class Job:
     def __init__(self, number: int) -> None:
         self.number = number
         self.told: dict[str, Any] = json.loads((HOME / f"job.{number}.json").read_text())
+
+    @property
+    def jid(self) -> str:
+        """The number, or ``number[task]``."""
+        return str(self.number) if self.told["index"] is None else f"{self.told['array']}[{self.told['index']}]"
 
     def file(self, name: str) -> Path:
         return HOME / f"{name}.{self.number}"
@@ -100,23 +105,29 @@ class Job:
             self.signal(signal.SIGTERM)
 
 
-def jobs() -> dict[int, Job]:
+def jobs() -> dict[str, Job]:
+    """All jobs by their ids."""
     numbers = sorted(int(path.name.split(".")[1]) for path in HOME.glob("job.*.json"))
-    return {number: Job(number) for number in numbers}
+    return {job.jid: job for job in map(Job, numbers)}
 
 
-def take(script: bytes, limit: float, env: Mapping[str, str], **told: object) -> Job:
-    """Record a new job that may run ``limit`` seconds. ``env``: what it finds, where ``%`` stands for its number."""
+def take(
+    script: bytes, limit: float, env: Mapping[str, str], tasks: Sequence[int | None] = (None,), **told: object
+) -> Job:
+    """Record a new job, or the tasks of a new array; the first of them. It may run ``limit`` seconds.
+
+    ``env``: what it finds, where ``%`` stands for its number and ``#`` for its task.
+    """
     with (HOME / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        number = len(list(HOME.glob("job.*.json"))) + 1
-        (HOME / f"script.{number}").write_bytes(script)
-        own = {name: value.replace("%", str(number)) for name, value in env.items()}
-        record = {"at": int(time.time()), "limit": limit, "limit_signal": signal.SIGTERM, "env": own, **told}
-        (HOME / f"job.{number}.json").write_text(json.dumps(record))
-        job = Job(number)
-        job.advance()
-        return job
+        array = len(list(HOME.glob("job.*.json"))) + 1
+        for number, index in enumerate(tasks, array):
+            (HOME / f"script.{number}").write_bytes(script)
+            own = {name: value.replace("%", str(array)).replace("#", str(index)) for name, value in env.items()}
+            record = {"at": int(time.time()), "limit": limit, "limit_signal": signal.SIGTERM, "env": own, **told}
+            (HOME / f"job.{number}.json").write_text(json.dumps({**record, "array": array, "index": index}))
+            Job(number).advance()
+        return Job(array)
 
 
 def advance() -> None:

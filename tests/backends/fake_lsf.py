@@ -36,14 +36,25 @@ def record(job: Job) -> dict[str, str]:
     kind = job.phase if job.phase != "ended" else "done" if job.code == "0" else "failed"
     recorded: list[dict[str, Any]] = json.loads(words("bjobs-json.out"))["RECORDS"]
     one = next(dict(record) for record in recorded if record["JOBID"] == TEMPLATES[kind])
-    one |= {"JOBID": str(job.number), "JOB_NAME": job.told["name"], "SUBMIT_TIME": clock(job.told["at"], "%b %d %H:%M")}
+    one |= {
+        "JOBID": job.jid.partition("[")[0],
+        "JOB_NAME": job.told["name"],
+        "SUBMIT_TIME": clock(job.told["at"], "%b %d %H:%M"),
+    }
     for name, file in (("START_TIME", "started"), ("FINISH_TIME", "end")):
         if one[name] != "-" and job.file(file).exists():
             one[name] = clock(job.file(file).stat().st_mtime, "%m/%d-%H:%M:%S")
+    if job.told["index"] is not None:
+        one["JOB_NAME"] += f"[{job.told['index']}]"
     if (HOME / "full").exists():
         term = "TERM_RUNLIMIT: job killed after reaching LSF run time limit" if job.code == "limit" else ""
         term = "TERM_OWNER: job killed by owner" if job.file("deleted").exists() else term
-        one |= {"JOBINDEX": "0", "JOB_DESCRIPTION": job.told["described"], "EXIT_REASON": term, "SUB_CWD": "/"}
+        one |= {
+            "JOBINDEX": str(job.told["index"] or 0),
+            "JOB_DESCRIPTION": job.told["described"],
+            "EXIT_REASON": term,
+            "SUB_CWD": "/",
+        }
         one |= {"EXIT_CODE": "" if job.code in ("0", "limit") else job.code, "ESTIMATED_START_TIME": ""}
         one |= {"PEND_REASON": "Not enough job slots: 1 host;" if kind == "waiting" else ""}
     return one
@@ -57,11 +68,15 @@ def bsub(argv: list[str], how: str) -> None:
     told = {name: argv[argv.index(name) + 1] if name in argv else "" for name in ("-J", "-Jd", "-W")}
     # A minute is a second here.
     limit = float(told["-W"] or 0)
+    name, _, listed = told["-J"].removesuffix("]").partition("[")
+    spans = [(part.split("-")[0], part.split("-")[-1]) for part in listed.split(",") if part]
+    tasks = [index for low, high in spans for index in range(int(low), int(high) + 1)]
     job = take(
         sys.stdin.buffer.read() or argv[-1].encode(),
         limit,
-        {"LSB_JOBID": "%"},
-        name=told["-J"],
+        {"LSB_JOBID": "%", "LSB_JOBINDEX": "#" if tasks else "0"},
+        tasks or [None],
+        name=name,
         described=told["-Jd"],
         limit_signal=signal.SIGUSR2,
     )
@@ -94,8 +109,8 @@ def bjobs(argv: list[str], how: str) -> None:
 
 def bhist(argv: list[str]) -> None:
     """The recorded story of a job that failed, with what became of this one."""
-    for job in [jobs()[int(word)] for word in argv if word.isdigit()]:
-        story = words("bhist-l-ended.out").replace("Job <38>, Job Name <fails>", f"Job <{job.number}>, Job Name <x>")
+    for job in [jobs()[word] for word in argv if word[0].isdigit()]:
+        story = words("bhist-l-ended.out").replace("Job <38>, Job Name <fails>", f"Job <{job.jid}>, Job Name <x>")
         story = re.sub(r"\w{3} \w{3} \d\d [\d:]{8}", clock(job.told["at"], "%a %b %d %H:%M:%S"), story)
         story = re.sub(r"^  2 .* 3 *$", "  0 0 0 0 0 0 0", story, flags=re.MULTILINE)
         code = "140" if job.code == "limit" else job.code
@@ -105,8 +120,8 @@ def bhist(argv: list[str]) -> None:
 def change(command: str, argv: list[str]) -> None:
     """bkill, bstop, bresume."""
     name, code = argv[argv.index("-s") + 1] if "-s" in argv else "", 0
-    for word in filter(str.isdigit, argv):
-        job = jobs().get(int(word))
+    for word in [word for word in argv if word[0].isdigit()]:
+        job = jobs().get(word)
         if job is None:
             sys.stderr.write(words("bkill-unknown.err").replace("999999", word))
             code = 255

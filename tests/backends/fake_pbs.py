@@ -34,7 +34,7 @@ def record(job: Job) -> str:
     if kind != "timeout":
         text = re.sub(r"^    Exit_status = .*$", f"    Exit_status = {code}", text, flags=re.MULTILINE)
     marked = f"PBS_O_HOST=localhost,\n\tJOBTUI_MARK={job.told['mark']}"
-    return f"Job Id: {job.number}.vm\n" + text.replace("PBS_O_HOST=localhost", marked) + "\n"
+    return f"Job Id: {job.jid}.vm\n" + text.replace("PBS_O_HOST=localhost", marked) + "\n"
 
 
 def qsub(argv: list[str], how: str) -> None:
@@ -45,12 +45,16 @@ def qsub(argv: list[str], how: str) -> None:
     options = dict(zip(argv[::2], argv[1::2], strict=True))
     limit = re.search(r"walltime=(\d+)", " ".join(argv))
     mark = options["-v"].partition("=")[2]
-    env = {"PBS_JOBID": "%.vm", "JOBTUI_MARK": mark}
-    job = take(sys.stdin.buffer.read(), float(limit[1]) if limit else 0, env, name=options["-N"], mark=mark)
+    env, tasks = {"PBS_JOBID": "%.vm", "JOBTUI_MARK": mark}, [None]
+    if "-J" in options:
+        low, high = map(int, options["-J"].split("-"))
+        tasks, env = range(low, high + 1), {"PBS_JOBID": "%[#].vm", "PBS_ARRAY_INDEX": "#", "JOBTUI_MARK": mark}
+    text = sys.stdin.buffer.read()
+    job = take(text, float(limit[1]) if limit else 0, env, tasks, name=options["-N"], mark=mark)
     if how == "lie":
         fail("qsub: End of File", 1)
     if how != "silent":
-        print(f"{job.number}.vm")
+        print(f"{job.number}{'[]' if '-J' in options else ''}.vm")
 
 
 def qstat(argv: list[str], how: str) -> None:
@@ -66,16 +70,20 @@ def qstat(argv: list[str], how: str) -> None:
         settings = [f"    {name} = {value}\n" for name, value in server.items() if not isinstance(value, dict)]
         print("Server: vm\n" + "".join(settings))
         return
-    known, text, code = {f"{number}.vm": job for number, job in jobs().items()}, "", 0
+    known, text, code = {f"{jid}.vm": job for jid, job in jobs().items()}, "", 0
     for jid in [word for word in argv if word[0] != "-"]:
-        if jid not in known:
+        tasks = [job for one, job in known.items() if re.sub(r"\[\d+\]", "[]", one) == jid and "[]" in jid]
+        asked = [known[jid]] if jid in known else tasks
+        if not asked:
             sys.stderr.write(f"qstat: Unknown Job Id {jid}\n")
             code = 153
-        elif known[jid].phase in ("ended", "never") and "-x" not in argv:
+        elif "-x" not in argv and all(job.phase in ("ended", "never") for job in asked):
             sys.stderr.write(f"qstat: {jid} Job has finished, use -x or -H to obtain historical job information\n")
             code = 35
         else:
-            text += record(known[jid])
+            text += "".join(record(job) for job in asked)
+            # The array itself, which qstat tells of too.
+            text += record(asked[0]).replace(f"{asked[0].jid}.vm", jid) if tasks else ""
     if how == "partial":
         text = text[: len(text) * 2 // 3]
     if how == "garbage":
@@ -88,17 +96,17 @@ def qstat(argv: list[str], how: str) -> None:
 def qselect(argv: list[str], how: str) -> None:
     if how == "fail":
         fail(REFUSED.replace("qstat", "qselect"))
-    for number, job in jobs().items():
-        if job.phase not in ("ended", "never") or "-x" in argv:
-            print(f"{number}.vm")
+    told = [jid for jid, job in jobs().items() if job.phase not in ("ended", "never") or "-x" in argv]
+    for jid in dict.fromkeys(re.sub(r"\[\d+\]", "[]", one) for one in told):
+        print(f"{jid}.vm")
 
 
 def change(command: str, argv: list[str]) -> None:
     """qdel, qhold, qrls, qsig."""
     known, code = jobs(), 0
     name = argv[argv.index("-s") + 1] if "-s" in argv else ""
-    for jid in [word for word in argv if re.fullmatch(r"\d+\.vm", word)]:
-        job = known.get(int(jid.removesuffix(".vm")))
+    for jid in [word for word in argv if re.fullmatch(r"\d+(\[\d+\])?\.vm", word)]:
+        job = known.get(jid.removesuffix(".vm"))
         if job is None:
             sys.stderr.write(f"{command}: Unknown Job Id {jid}\n")
             code = 153

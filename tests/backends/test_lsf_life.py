@@ -14,8 +14,9 @@ from backend_kit import handle, request
 from life_kit import ask, install, left_behind, misbehave, sent
 
 from jobtui.backends.lsf import LsfBackend
-from jobtui.core import BlockingJobManager, JobRow, JobSpec, Resources, WorkDir
+from jobtui.core import ArrayTask, BlockingJobManager, JobRow, JobSpec, Resources, WorkDir
 from jobtui.core.backend import Rejected, Surroundings, Took
+from jobtui.core.job import Reason
 
 Until = Callable[..., Any]
 
@@ -34,10 +35,9 @@ def sh(line: str, **more: Any) -> JobSpec:
     return JobSpec(shell=line, backend="lsf", **more)
 
 
-@pytest.mark.parametrize("kind", ["full", "few"])
-def test_jobs_wait_run_and_end(manager: BlockingJobManager, home: Path, until: Until, kind: str) -> None:
+def test_jobs_wait_run_and_end(manager: BlockingJobManager, home: Path, until: Until) -> None:
     (home / "busy").touch()
-    (home / kind).touch()
+    (home / "full").touch()
     ids = manager.submit(
         sh("echo out; echo err >&2"),
         sh("exit 3"),
@@ -56,8 +56,7 @@ def test_jobs_wait_run_and_end(manager: BlockingJobManager, home: Path, until: U
     assert "No such queue" in rows()[ids[5]].detail
     manager.hold([ids[0]])
     until(lambda: rows()[ids[0]].state == "held")
-    waits = "waits for free resources (Not enough job slots: 1 host)" if kind == "full" else ""
-    assert rows()[ids[1]].detail == waits
+    assert rows()[ids[1]].detail == "waits for free resources (Not enough job slots: 1 host)"
     manager.cancel([ids[3]])
     until(lambda: rows()[ids[3]].state == "cancelled")
     (home / "busy").unlink()
@@ -76,14 +75,26 @@ def test_jobs_wait_run_and_end(manager: BlockingJobManager, home: Path, until: U
 
 
 def test_no_job_is_lost_or_run_twice_however_lsf_flaps(manager: BlockingJobManager, home: Path, tmp_path: Path) -> None:
-    misbehave(home, bsub="good lie good silent good", bjobs="good good partial good good garbage good empty")
+    misbehave(home, bsub="good lie good silent good", bjobs="good good partial good good garbage")
     log = tmp_path / "log"
     line = f"echo $JOBTUI_JOB_INDEX >> {log}; sleep 0.3; exit $((JOBTUI_JOB_INDEX % 3))"
-    ids = manager.submit(*[sh(line) for _ in range(6)])
+    ids = manager.submit(*[sh(line) for _ in range(5)])
     rows = manager.wait(ids, timeout=90)
     assert [row.exit_code for row in rows] == [job % 3 for job in ids]
     assert {str(row.state) for row in rows} == {"finished", "failed"}
-    assert sorted(map(int, log.read_text().split())) == ids and sent(home) == 6
+    assert sorted(map(int, log.read_text().split())) == ids and sent(home) == 5
+
+
+def test_an_array_is_sent_at_once(manager: BlockingJobManager, home: Path) -> None:
+    line = "echo $JOBTUI_ARRAY_INDEX; exit $((JOBTUI_ARRAY_INDEX == 7))"
+    # The first submission tells what there is; what is known then is sent together.
+    manager.wait(manager.submit(sh("true")), timeout=30)
+    ids = manager.submit(*[sh(line, array=ArrayTask(0, index)) for index in (5, 6, 7, 8)])
+    rows = manager.wait(ids, timeout=60)
+    assert [row.exit_code for row in rows] == [0, 0, 1, 0]
+    assert [Path(manager.workdir.metadir(job), "job.stdout").read_text() for job in ids] == ["5\n", "6\n", "7\n", "8\n"]
+    assert [row.jid for row in rows] == [f"2[{index}]" for index in range(1, 5)]
+    assert (home / "calls.bsub").read_text() == "xx" and sent(home) == 5
 
 
 # -- the back end by itself
@@ -119,6 +130,23 @@ def test_jobs_of_the_persons_own_are_seen_and_ordered(home: Path) -> None:
         assert await backend.cancel([ours, foreign, handle(9, "99")], 10.0) == {}
         snapshot = await backend.poll([ours, handle(9, "99")])
         assert snapshot.complete and (snapshot.seen[1].presence, snapshot.seen[1].outcome) == ("gone", "cancelled")
+
+    anyio.run(act)
+
+
+def test_what_a_relatives_bjobs_leaves_open_is_in_its_bhist(home: Path) -> None:
+    async def act() -> None:
+        backend = surroundings()
+        ask("bsub", "-J", "fails", "exit 3")
+        ask("bsub", "-J", "slow", "-W", "1", "sleep 60")
+        handles = [handle(1, "1"), handle(2, "2")]
+        with anyio.fail_after(20):
+            while not all(one.presence == "gone" for one in (await backend.poll(handles)).seen.values()):
+                await anyio.sleep(0.1)
+        assert {one.outcome for one in (await backend.poll(handles)).seen.values()} == {None}
+        history = await backend.history(handles)
+        assert history.complete and (history.seen[1].exit_code, history.seen[1].reason) == (3, None)
+        assert history.seen[2].reason == Reason.TIMEOUT
 
     anyio.run(act)
 

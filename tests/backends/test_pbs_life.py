@@ -14,7 +14,7 @@ from backend_kit import handle, request
 from life_kit import ask, install, left_behind, misbehave, sent
 
 from jobtui.backends.pbs import PbsBackend
-from jobtui.core import BlockingJobManager, JobRow, JobSpec, Resources, WorkDir
+from jobtui.core import ArrayTask, BlockingJobManager, JobRow, JobSpec, Resources, WorkDir
 from jobtui.core.backend import Rejected, Surroundings, Took
 
 Until = Callable[..., Any]
@@ -95,6 +95,18 @@ def test_a_server_that_takes_nothing_is_waited_for(manager: BlockingJobManager, 
     assert {str(row.state) for row in manager.jobs()} == {"queued"} and sent(home) == 0
     misbehave(home, qsub="good")
     assert {str(row.state) for row in manager.wait(ids, timeout=60)} == {"finished"}
+
+
+def test_an_array_is_sent_at_once(manager: BlockingJobManager, home: Path) -> None:
+    line = "echo $JOBTUI_ARRAY_INDEX; exit $((JOBTUI_ARRAY_INDEX == 7))"
+    # The first submission tells what there is; what is known then is sent together.
+    manager.wait(manager.submit(sh("true")), timeout=30)
+    ids = manager.submit(*[sh(line, array=ArrayTask(0, index)) for index in (5, 6, 7, 8)])
+    rows = manager.wait(ids, timeout=60)
+    assert [row.exit_code for row in rows] == [0, 0, 1, 0]
+    assert [Path(manager.workdir.metadir(job), "job.stdout").read_text() for job in ids] == ["5\n", "6\n", "7\n", "8\n"]
+    assert [row.jid for row in rows] == [f"2[{index}].vm" for index in range(4)]
+    assert (home / "calls.qsub").read_text() == "xx" and sent(home) == 5
 
 
 # -- the back end by itself
