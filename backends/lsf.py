@@ -92,6 +92,8 @@ class Lsf:
     def read_probe(self, reply: Reply) -> Site | str:
         """Take the version, how long ended jobs are remembered, how memory counts, and which fields there are."""
         cluster = re.search(r"^My cluster name is (\S+)", reply.out, re.MULTILINE)
+        if cluster is None and re.search(r"\blsid: (?:command )?not found", reply.err):
+            return "there is no command lsid on the PATH"
         if reply.code != 0 or cluster is None:
             return reply.words()
         head = reply.out.partition("\n")[0]

@@ -87,6 +87,9 @@ def _in_broken_json(text: str) -> tuple[list[_Fields], bool]:
     count = re.search(r'"JOBS":\s*([0-9]{1,9})', head)
     records: list[_Fields] = []
     readable = bool(re.search(r"\}\s*\]\s*\}\s*$", text))
+    if blocks and not re.search(r"^\s*\}", blocks[-1], re.MULTILINE):
+        # Nobody knows what is missing of the last one.
+        del blocks[-1]
     for block in blocks:
         found = [line for line in map(_LINE.match, block.splitlines()) if line is not None]
         record = {line[1]: line[2] for line in found}

@@ -100,9 +100,10 @@ class Pbs:
     def read_probe(self, reply: Reply) -> Site | str:
         """Take the version, how long ended jobs are remembered, the form of answers, and what this person may do."""
         version = re.search(r"^(pbs_version = |[Vv]ersion: )(\S*\d\S*)", reply.out, re.MULTILINE)
+        if version is None and re.search(r"\bqstat: (?:command )?not found", reply.err):
+            return "there is no command qstat on the PATH"
         if version is None:
-            failed = reply.code < 0 or re.search(r"not found|cannot connect", reply.err)
-            return reply.words() if failed else "the qstat on the PATH is not that of PBS"
+            return reply.words() if reply.code < 0 else "the qstat on the PATH is not that of PBS"
         found: dict[str, str] = dict(_SETTING.findall(reply.out[version.end() :]))
         server = re.search(r"^Server: (\S+)", reply.out, re.MULTILINE)
         if reply.code != 0 or server is None or "user" not in found:

@@ -52,6 +52,9 @@ def listed(text: str) -> tuple[list[Entry], bool]:
     body = text.removesuffix(f"{WHOLE}\n")
     head, *records = f"\n{body}".replace("\n\t", "").split(_RECORD)
     whole = len(body) < len(text) and not head.strip()
+    if len(body) == len(text):
+        # Nobody knows what is missing of the last one.
+        del records[-1:]
     entries: dict[str, Entry] = {}
     for record in records:
         entry = _entry(record)
