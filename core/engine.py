@@ -477,12 +477,13 @@ class Engine:
             metadir.record_answer(path, accepted)
             if tracked is not None:
                 tracked.note = ""
-            submitting = Submitting(request.attempt, request.tag, accepted.at, yard.use.gpus_of(job))
+            place = (request.task.mark, request.task.index) if request.task is not None else ("", 0)
+            submitting = Submitting(request.attempt, request.tag, accepted.at, yard.use.gpus_of(job), *place)
             facts = Facts(spec=request.spec, attempt=request.attempt, submitting=submitting, accepted=accepted)
-            seen = Observation("running" if answer.running else "pending")
-            roster.apply(job, facts, judge(facts, seen))
             if name in self._lanes:
-                roster.dirty[job] = None
+                self._lanes[name].taken(job, facts)
+            else:
+                roster.apply(job, facts, judge(facts, Observation("running" if answer.running else "pending")))
         elif isinstance(answer, Rejected):
             yard.use.discard(job)
             if answer.retryable:

@@ -23,7 +23,7 @@ from .pollplan import PollPlan
 from .roster import Roster
 from .seen import Seen, keep_seen
 from .sightings import Sighting
-from .verdict import Facts, Observation, Verdict, due_orders, last_seen
+from .verdict import Facts, Observation, Verdict, due_orders, judge, last_seen
 from .workdir import WorkDir
 
 _log = logging.getLogger("jobtui.engine")
@@ -152,6 +152,16 @@ class Lane:
             self._trouble_pause = min(self._trouble_pause * 2, _TROUBLE_MOST)
         elif any(isinstance(answer, Took) for answer in answers):
             self._trouble_pause = _TROUBLE_FIRST
+
+    def taken(self, job: int, facts: Facts) -> None:
+        """Follow a job that the scheduler just took; ``facts`` are what was written of it."""
+        known = self._know(job, facts)
+        known.mtime = self._workdir.mtime_ns(job)
+        self._roster.apply(job, facts, judge(facts))
+        path = self._workdir.metadir(job)
+        if os.path.exists(f"{path}/{metadir.BEGIN}") or os.path.exists(f"{path}/{metadir.INTENT}"):
+            # It has begun, or something was asked of it, since it was sent.
+            self._mark(job)
 
     # -- judging
 
