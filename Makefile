@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench screenshots format clean
+.PHONY: demo test test-clusters check bench screenshots format clean
 
 demo: .venv/.run
 	$(BIN)/jobtui demo
 
 test: .venv/.dev
 	$(BIN)/python -m pytest -n 2
+
+# Real schedulers, from Debian packages, on loopback: needs root on Debian, and skips with a reason elsewhere.
+test-clusters: .venv/.dev
+	JOBTUI_TEST_CLUSTERS=1 $(BIN)/python -m pytest tests/clusters -ra
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .

@@ -18,11 +18,12 @@ from ..core.backend import (
     Capability,
     Found,
     Handle,
-    Hint,
+    History,
     Probe,
     Rejected,
     Request,
     Snapshot,
+    Surroundings,
     Took,
     Verb,
 )
@@ -42,13 +43,16 @@ class LocalBackend:
     """Runs jobs on this machine. Jobs outlive it; a later instance adopts them by their job.begin."""
 
     name = "local"
-    poll_interval: float | None = None
+    polled = False
     capabilities: frozenset[Capability] = frozenset({"suspend", "resume", "signal"})
+    own_id = ""
+    longest_pause = 60.0
+    array_limit = 0
 
-    def __init__(self, hint: Hint, log: str) -> None:
-        """Give ``hint`` the number of each job whose processes ended; what job scripts say goes to ``log``."""
-        self._hint = hint
-        self._log_path = log
+    def __init__(self, surroundings: Surroundings) -> None:
+        """Hint at each job whose processes ended; what job scripts say goes to the log."""
+        self._hint = surroundings.hint
+        self._log_path = surroundings.log
         self._log_fd = -1
         self._tasks: TaskGroup | None = None
         self._children: dict[int, subprocess.Popen[bytes]] = {}
@@ -131,12 +135,12 @@ class LocalBackend:
             del self._watched[job]
         self._hint(job)
 
-    async def find(self, tags: Sequence[str]) -> Found:
+    async def find(self, handles: Sequence[Handle]) -> Found:
         """Look for job scripts by the tag in their environment."""
-        jids: dict[str, str] = {}
-        for tag in tags:
-            for process in members(frozenset(), f"JOBTUI_TAG={tag}".encode()):
-                jids.setdefault(tag, str(process.pid))
+        jids: dict[int, str] = {}
+        for handle in handles:
+            for process in members(frozenset(), f"JOBTUI_TAG={handle.tag}".encode()):
+                jids.setdefault(handle.job, str(process.pid))
         return Found(jids, complete=True)
 
     async def poll(self, handles: Sequence[Handle]) -> Snapshot:
@@ -184,6 +188,10 @@ class LocalBackend:
             return Observation("running")
         words = "the job script ended before it could start the command; see engine.log, and whether the disk is full"
         return Observation("gone", Reason.LAUNCH, words)
+
+    async def history(self, handles: Sequence[Handle]) -> History:
+        """This machine keeps no accounts."""
+        return History({}, complete=False)
 
     # -- signals
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import local_jobs, logs, screen, tables, wire, work_directory
+from . import local_jobs, logs, screen, slurm, tables, wire, work_directory
 
 ALL = {
     "overhead": local_jobs.overhead,
@@ -15,6 +15,7 @@ ALL = {
     "listing": work_directory.listing,
     "idle": work_directory.idle,
     "latency": local_jobs.latency,
+    "slurm": slurm.figures,
     "wire-keys": wire.cursor,
     "wire-steady": wire.steady,
     "wire-slow": wire.slow,

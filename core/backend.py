@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol, Self
 
@@ -17,6 +18,13 @@ class BackendMissingError(Exception):
     """No back end of that name is installed; the text says which there are."""
 
 
+class Task(msgspec.Struct, frozen=True):
+    """An attempt's place in a submission of many: the tasks with the same ``mark`` are sent together as one array."""
+
+    mark: str
+    index: int
+
+
 class Request(msgspec.Struct, frozen=True):
     """One attempt to be started. ``script`` and ``metadir`` are absolute paths, ``env`` the whole environment."""
 
@@ -27,6 +35,7 @@ class Request(msgspec.Struct, frozen=True):
     metadir: str
     spec: JobSpec
     env: Mapping[str, str]
+    task: Task | None = None
 
 
 class Took(msgspec.Struct, frozen=True):
@@ -53,7 +62,11 @@ Answer = Took | Rejected | Uncertain
 
 
 class Handle(msgspec.Struct, frozen=True):
-    """What a back end needs to find a job that it once took. ``begin`` is the job script's own record, if any."""
+    """What a back end needs to find a job that it once took. ``begin`` is the job script's own record, if any.
+
+    ``sent``: when the attempt was handed over (epoch seconds); it tells a job from an older one with its id.
+    ``task``: its place in a submission of many.
+    """
 
     job: int
     attempt: int
@@ -61,24 +74,73 @@ class Handle(msgspec.Struct, frozen=True):
     jid: str | None
     metadir: str
     begin: Begin | None
+    sent: float = 0.0
+    task: Task | None = None
+
+    @property
+    def mark(self) -> str:
+        """What the attempt is found by."""
+        return mark(self.tag, self.attempt) if self.task is None else task_mark(self.task.mark, self.task.index)
+
+
+def mark(tag: str, attempt: int) -> str:
+    """What one attempt of a job is marked with in a scheduler, and found by: no other attempt anywhere has it."""
+    return f"{tag}.{attempt}"
+
+
+def task_mark(mark: str, index: int) -> str:
+    """What one task of an array is found by, where the array is marked with ``mark``."""
+    return f"{mark}[{index}]"
+
+
+class Foreign(msgspec.Struct, frozen=True):
+    """A job of this person's that was not sent by this engine: how the scheduler calls it, and what it says of it.
+
+    ``mark`` is what the scheduler shows of a mark of ours, so a job of another work directory has one.
+    """
+
+    jid: str
+    name: str
+    seen: Observation
+    queue: str = ""
+    submitted: float = 0.0
+    command: str = ""
+    cwd: str = ""
+    mark: str = ""
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What a back end sees at one time. A job missing from ``seen`` was not seen, which proves nothing."""
+    """What a back end saw at one time, ``at`` (epoch seconds). A job missing from ``seen`` was not seen.
+
+    That proves nothing by itself, and less where the answer is not ``complete``; ``trouble`` then says why in the
+    scheduler's own words. ``jids`` are those of jobs that were found by their marks. ``others`` are the person's other
+    jobs there.
+    """
+
+    seen: Mapping[int, Observation]
+    complete: bool
+    at: float = 0.0
+    trouble: str = ""
+    jids: Mapping[int, str] = {}
+    others: tuple[Foreign, ...] = ()
+
+
+class Found(msgspec.Struct, frozen=True):
+    """The jobs that were found by their marks: job -> jid. ``complete``: one that is not in it is not there."""
+
+    jids: Mapping[int, str]
+    complete: bool
+
+
+class History(msgspec.Struct, frozen=True):
+    """What the accounting tells of jobs. ``complete``: a job not in ``seen`` has no record there."""
 
     seen: Mapping[int, Observation]
     complete: bool
 
 
-class Found(msgspec.Struct, frozen=True):
-    """The jobs that carry the tags looked for: tag -> jid. ``complete``: a tag not in it is not there."""
-
-    jids: Mapping[str, str]
-    complete: bool
-
-
-Capability = Literal["suspend", "resume", "signal"]
-Verb = Literal["suspend", "resume"]
+Capability = Literal["hold", "release", "suspend", "resume", "requeue", "signal", "history", "foreign"]
+Verb = Literal["hold", "release", "suspend", "resume", "requeue"]
 
 
 class Probe(msgspec.Struct, frozen=True):
@@ -91,21 +153,54 @@ class Probe(msgspec.Struct, frozen=True):
 Hint = Callable[[int], None]
 
 
+def _unheard(_job: int) -> None:
+    """Where nobody listens."""
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """What a back end is given when it is made.
+
+    ``hint(job)`` tells its engine that something about a job may have changed; its helpers may write to the file
+    ``log``; ``env`` is the environment in which its commands run; ``host`` is the far end's name in
+    ``backend@host``, "" for this machine.
+    """
+
+    env: Mapping[str, str]
+    hint: Hint = _unheard
+    log: str = os.devnull
+    host: str = ""
+
+
 class Backend(Protocol):
     """Runs jobs. All calls are in bulk and none raises for the sake of a single job.
 
     An instance belongs to one engine, which enters it, and is told through ``hint(job)``, from within the event
-    loop, that something about a job may have changed. Leaving it never touches jobs. ``poll_interval`` is the
-    time in seconds between two polls of running jobs; None for a back end whose hints tell all. ``capabilities`` are
-    the optional calls that it has.
+    loop, that something about a job may have changed. Leaving it never touches jobs. ``polled``: its jobs are
+    in a scheduler's hands, whose calls may take long and fail; a back end that is not answers at once, and its hints
+    tell all. ``own_id`` is the shell word by which a running job script finds its own id there.
     """
 
     name: str
-    poll_interval: float | None
-    capabilities: frozenset[Capability]
+    polled: bool
+    own_id: str
 
-    def __init__(self, hint: Hint, log: str) -> None:
-        """Make a back end that gives its hints to ``hint``; its helpers may write to the file ``log``."""
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """The optional calls that it has; it may find out more as it goes."""
+        ...
+
+    @property
+    def array_limit(self) -> int:
+        """How many attempts may be sent as one array; 0 where that is not possible."""
+        ...
+
+    @property
+    def longest_pause(self) -> float:
+        """Seconds between two polls at most, lest it forgets in between how a job ended."""
+        ...
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        """Make a back end; this touches nothing yet."""
         ...
 
     async def __aenter__(self) -> Self:
@@ -124,8 +219,8 @@ class Backend(Protocol):
         """Start attempts; one answer per request, in the same order."""
         ...
 
-    async def find(self, tags: Sequence[str]) -> Found:
-        """Look for jobs by their tags."""
+    async def find(self, handles: Sequence[Handle]) -> Found:
+        """Look for attempts by their marks: those whose submission was answered by nobody."""
         ...
 
     async def poll(self, handles: Sequence[Handle]) -> Snapshot:
@@ -139,8 +234,15 @@ class Backend(Protocol):
         """
         ...
 
+    async def history(self, handles: Sequence[Handle]) -> History:
+        """Look into the accounting for jobs that are gone. Only with the capability "history"."""
+        ...
+
     async def order(self, verb: Verb, handles: Sequence[Handle]) -> dict[int, str]:
-        """Suspend or resume jobs; names those that could not be, and why. Only where ``verb`` is a capability."""
+        """Hold, release, suspend, resume or requeue jobs; names those that could not be, and why.
+
+        Only where ``verb`` is one of the capabilities.
+        """
         ...
 
     async def signal(self, handles: Sequence[Handle], name: str) -> dict[int, str]:
@@ -155,11 +257,20 @@ def installed() -> dict[str, str]:
     return {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
 
 
+def split(name: str) -> tuple[str, str]:
+    """The kind of back end and the host in ``kind@host``; no host stands for this machine."""
+    kind, _, host = name.partition("@")
+    return kind, host
+
+
 def load(name: str) -> type[Backend]:
-    """The class of the back end called ``name``; raises BackendMissingError where there is none."""
+    """The class of the back end called ``name`` (``kind`` or ``kind@host``); BackendMissingError if there is none."""
     from importlib.metadata import entry_points
 
-    for entry in entry_points(group=ENTRY_POINTS, name=name):
+    kind, host = split(name)
+    if host:
+        raise BackendMissingError(f"'{name}': jobs on other machines are not possible yet; run jobtui on {host} itself")
+    for entry in entry_points(group=ENTRY_POINTS, name=kind):
         return entry.load()
     known = ", ".join(sorted(installed())) or "none"
-    raise BackendMissingError(f"there is no back end called '{name}' (installed: {known})")
+    raise BackendMissingError(f"there is no back end called '{kind}' (installed: {known})")

@@ -12,6 +12,7 @@ from .filters import Selection, parse_filter, parse_selection
 from .job import JobRow, JobSpec, Outcome
 from .lease import Lease
 from .progress import ProgressReader, with_progress
+from .seen import Seen, read_seen
 from .settings import Settings, read_settings, write_settings
 from .supervisor import start_engine, stop_engine
 from .workdir import Hint, WorkDir
@@ -50,6 +51,10 @@ class BlockingJobManager:
     def with_progress(self, rows: Sequence[JobRow]) -> list[JobRow]:
         """These rows, those of running jobs with the progress that they show now."""
         return with_progress(rows, ProgressReader(self.workdir))
+
+    def schedulers(self) -> list[Seen]:
+        """What each scheduler of this work directory said last, when, and which other jobs of yours it has."""
+        return read_seen(self.workdir)
 
     def engine(self) -> Lease | None:
         """Who drives the work directory now, if anybody."""
@@ -100,6 +105,10 @@ class BlockingJobManager:
     def retry(self, jobs: Sequence[int]) -> list[Outcome]:
         """Run ended jobs again as a new attempt; see ``orders.retry``."""
         return orders.retry(self.workdir, jobs)
+
+    def requeue(self, jobs: Iterable[int]) -> list[Outcome]:
+        """Stop jobs in flight and run each again as its next attempt; see ``orders.requeue``."""
+        return orders.requeue(self.workdir, jobs)
 
     def resubmit(self, job: int, **changes: Any) -> int:
         """Make a new job of an old one's spec; see ``orders.resubmit``."""

@@ -16,12 +16,12 @@ from .conditions import JobEnd, evaluate
 from .filters import Selection, parse_filter
 from .identity import is_alive, is_stopped, this_boot, this_host
 from .index import Indexed, IndexReader, IndexUnusableError
-from .job import ENDED, IN_FLIGHT, JobRow, Reason, State
+from .job import ENDED, IN_FLIGHT, LOCAL, JobRow, Reason, State
 from .lease import Lease, is_held, read_lease
 from .settings import SettingsError, default_retries, read_settings
 from .sharing import share
 from .units import shown
-from .verdict import Facts, Observation, Verdict, judge, summarize, will_retry
+from .verdict import Facts, Observation, Verdict, judge, last_seen, summarize, will_retry
 from .workdir import INDEX, WorkDir
 
 # The longest list of rows that is made in one go.
@@ -222,7 +222,10 @@ class Catalog:
     def _row(self, job: int, facts: Facts, driven: bool, published: JobRow | None) -> JobRow:
         """The row by the facts, and of a job in flight by what the engine saw and ``published``."""
         verdict = judge(facts)
-        if verdict.state in IN_FLIGHT and not driven:
+        if verdict.state in IN_FLIGHT and facts.spec is not None and facts.spec.backend != LOCAL:
+            known = published or next((item.row for item in self._published([job])), None)
+            verdict = judge(facts, last_seen(known, facts))
+        elif verdict.state in IN_FLIGHT and not driven:
             verdict = judge(facts, _look(facts))
         elif published is not None and _sees_more(published, facts, verdict.state):
             verdict = Verdict(published.state, detail=published.detail)
@@ -234,6 +237,10 @@ class Catalog:
             verdict = Verdict(
                 State.CREATED if waits else State.QUEUED, detail=f"waits for {outlook.why}" if waits else ""
             )
+        if verdict.state is State.QUEUED and published is not None and published.attempt == facts.attempt:
+            # The engine knows why a scheduler does not take it now.
+            kept = published.detail if published.state is State.QUEUED and published.backend != LOCAL else ""
+            verdict = msgspec.structs.replace(verdict, detail=verdict.detail or kept)
         return share(summarize(job, self.workdir.path, facts, verdict))
 
     def _default_retries(self, facts: Facts) -> int:

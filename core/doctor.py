@@ -9,12 +9,12 @@ import anyio.to_thread
 import msgspec
 
 from . import metadir
-from .backend import installed, load
 from .catalog import Catalog
+from .choosing import chosen, prospects
 from .filters import id_ranges
 from .identity import file_system
 from .index import IndexReader, IndexUnusableError
-from .job import ENDED, State
+from .job import ENDED, LOCAL, State
 from .lease import is_held, read_lease
 from .settings import config_path
 from .units import counted
@@ -38,13 +38,13 @@ async def examine(workdir: WorkDir) -> list[Finding]:
 
 
 async def _machine() -> list[Finding]:
-    findings: list[Finding] = []
-    for name in sorted(installed()):
-        probe = await load(name)(lambda job: None, os.devnull).probe()
-        findings.append(Finding(probe.usable, f"back end {name}: {probe.words}"))
+    there = await prospects(dict(os.environ))
+    # A scheduler that is not here is no fault of this machine's.
+    findings = [Finding(one.usable or one.name != LOCAL, f"back end {one.name}: {one.words}") for one in there]
+    findings.append(Finding(True, f"back end auto: stands for {chosen(there)} here"))
     path = config_path()
-    there = "" if os.path.exists(path) else " (not there: the defaults hold)"
-    return [*findings, Finding(True, f"your settings: {path}{there}")]
+    lacking = "" if os.path.exists(path) else " (not there: the defaults hold)"
+    return [*findings, Finding(True, f"your settings: {path}{lacking}")]
 
 
 def _directory(workdir: WorkDir) -> list[Finding]:

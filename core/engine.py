@@ -13,11 +13,26 @@ import anyio
 import anyio.lowlevel
 
 from . import metadir
-from .backend import Answer, Backend, BackendMissingError, Handle, Rejected, Request, Took, load
+from .backend import (
+    Answer,
+    Backend,
+    BackendMissingError,
+    Handle,
+    Rejected,
+    Request,
+    Surroundings,
+    Task,
+    Took,
+    load,
+    mark,
+    split,
+)
 from .groups import single_errors
-from .job import IN_FLIGHT, Accepted, EngineEnd, Obeyed, Order, Reason, State, Submitting
+from .job import IN_FLIGHT, Accepted, EngineEnd, Obeyed, Order, Reason, Resources, State, Submitting
+from .lane import Lane
 from .lease import RENEWAL, HeldLease, take
 from .publisher import Publisher
+from .queue import Yard
 from .roster import Roster
 from .script import job_script
 from .settings import Settings, SettingsError, read_settings
@@ -34,6 +49,8 @@ _RECONCILE = 60.0
 _INBOX_POLL = 2.0
 _TROUBLE_PAUSE = 5.0
 _ENVIRONMENTS_KEPT = 16
+# Seconds that submissions under way have to be answered when the engine ends; the next one would look for them.
+_PARTING = 3.0
 # Seconds that a job script needs at most to say who it is; and after which orders may have taken effect.
 _FIRST_WORD = 0.05
 _EFFECT = (0.02, 1.0)
@@ -83,16 +100,18 @@ class Engine:
         home = os.stat(self.workdir.path)
         self._home = (home.st_dev, home.st_ino)
         self._backends: dict[str, Backend] = {}
-        self._poll_due: dict[str, float] = {}
+        self._lanes: dict[str, Lane] = {}
         self._no_starts_before = 0.0
         self._publisher = Publisher(self.workdir)
         self._roster = Roster(self.workdir, self._publisher, settings)
         try:
-            async with anyio.create_task_group() as tasks, contextlib.AsyncExitStack() as self._stack:
-                tasks.start_soon(self._listen)
+            async with anyio.create_task_group() as self._tasks, contextlib.AsyncExitStack() as self._stack:
+                self._tasks.start_soon(self._listen)
                 self._roster.load()
                 await self._loop(held, stop_when_idle)
-                tasks.cancel_scope.cancel()
+                for lane in self._lanes.values():
+                    await lane.finish(_PARTING)
+                self._tasks.cancel_scope.cancel()
         finally:
             self.halted_by = self._roster.halted_by
             if self._is_home():
@@ -116,7 +135,6 @@ class Engine:
                 roster.reconcile()
             self._take_hints()
             roster.fire_timers()
-            self._poll_due_backends(now)
             await self._settle(roster.take_dirty(_CHUNK))
             await self._start_due()
             if self._publisher.pending and not roster.dirty and time.monotonic() >= flush_at:
@@ -125,11 +143,12 @@ class Engine:
                 idle_since = now
             elif stop_when_idle and now - idle_since >= roster.settings.linger:
                 return
-            wake_at = [renew_at, reconcile_at, now + _INBOX_POLL, now + roster.next_timer(), *self._poll_due.values()]
+            wake_at = [renew_at, reconcile_at, now + _INBOX_POLL, now + roster.next_timer()]
             if self._publisher.pending:
                 wake_at.append(flush_at)
-            if roster.ready:
+            if any(yard.ready for yard in roster.yards.values()):
                 wake_at.append(self._no_starts_before or now + _RECONCILE)
+                wake_at += [lane.opens_at for lane in self._lanes.values()]
             if roster.dirty or self._stop:
                 await anyio.lowlevel.checkpoint()
                 continue
@@ -176,6 +195,10 @@ class Engine:
         self._roster.dirty[job] = None
         self._bell.set()
 
+    def ring(self) -> None:
+        """See to what was marked."""
+        self._bell.set()
+
     def _take_hints(self) -> None:
         for path, hint in self.workdir.hints():
             self._roster.dirty.update(dict.fromkeys(hint.ids()))
@@ -191,27 +214,24 @@ class Engine:
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 os.unlink(path)
 
-    def _poll_due_backends(self, now: float) -> None:
-        for name, due in self._poll_due.items():
-            if now >= due:
-                self._poll_due[name] = now + (self._backends[name].poll_interval or 0.0)
-                for job, tracked in self._roster.tracked.items():
-                    if tracked.state in IN_FLIGHT and tracked.spec.backend == name:
-                        self._roster.dirty[job] = None
-
     # -- observing
 
-    async def _backend(self, name: str) -> Backend | None:
-        """The back end of that name, ready for use; None (logged) where it is not installed."""
+    async def _backend(self, name: str, env_ref: str | None = None) -> Backend | None:
+        """The back end of that name, ready for use; None (logged) where it is not installed.
+
+        ``env_ref``: the environment of a job for it, in which its commands will run.
+        """
         if name not in self._backends:
             try:
-                backend = load(name)(self.hint, self.workdir.file(LOG))
+                kind = load(name)
             except BackendMissingError as error:
                 _log.error("%s", error)
                 return None
-            self._backends[name] = await self._stack.enter_async_context(backend)
-            if backend.poll_interval is not None:
-                self._poll_due[name] = time.monotonic() + backend.poll_interval
+            surroundings = Surroundings(self._environment(env_ref), self.hint, self.workdir.file(LOG), split(name)[1])
+            backend = self._backends[name] = await self._stack.enter_async_context(kind(surroundings))
+            if backend.polled:
+                lane = self._lanes[name] = Lane(name, backend, self.workdir, self._roster, self._answered, self.ring)
+                lane.start(self._tasks)
         return self._backends[name]
 
     async def _settle(self, jobs: list[int]) -> None:
@@ -232,10 +252,16 @@ class Engine:
         await self._sweep()
 
     async def _observe(self, name: str, items: list[tuple[int, Facts]]) -> None:
-        backend = await self._backend(name)
-        if backend is None:
-            for job, facts in items:
-                self._roster.apply(job, facts, judge(facts))
+        first = items[0][1].spec
+        backend = await self._backend(name, first.env_ref if first is not None else None)
+        lane = self._lanes.get(name)
+        for job, facts in items:
+            with self._roster.trouble_of(job):
+                if backend is None:
+                    self._roster.apply(job, facts, judge(facts))
+                elif lane is not None:
+                    lane.observe(job, facts)
+        if backend is None or lane is not None:
             return
         for job, facts in items:
             with self._roster.trouble_of(job):
@@ -251,8 +277,7 @@ class Engine:
                 facts = self._roster.facts(handle.job)
                 if facts is None:
                     continue
-                verdict = judge(facts, snapshot.seen.get(handle.job))
-                self._roster.apply(handle.job, facts, verdict)
+                verdict = self._roster.conclude(handle.job, facts, snapshot.seen.get(handle.job))
                 grace = self._stop_grace(handle.job, facts) if verdict.state is State.CANCELLING else None
                 if grace is not None:
                     stop[grace].append(self._handle(handle.job, facts))
@@ -269,9 +294,9 @@ class Engine:
         if submitting is None or facts.accepted is not None or facts.claimed or self._is_ours(job, facts):
             return
         path = self.workdir.metadir(job)
-        found = await backend.find([submitting.tag])
-        if submitting.tag in found.jids:
-            jid = found.jids[submitting.tag]
+        found = await backend.find([self._handle(job, facts)])
+        if job in found.jids:
+            jid = found.jids[job]
             metadir.record_answer(path, Accepted(facts.attempt, jid, backend.name, time.time()))
         elif not found.complete:
             self._roster.apply(job, facts, judge(facts))
@@ -312,7 +337,7 @@ class Engine:
         orders = due_orders(facts)
         if not orders or state not in (State.RUNNING, State.SUSPENDED, State.CANCELLING):
             return []
-        if facts.begin is None and backend.poll_interval is None:
+        if facts.begin is None and not backend.polled:
             # It is just starting: its processes are not known yet.
             self._roster.look_again(job, _FIRST_WORD)
             return []
@@ -345,43 +370,73 @@ class Engine:
     # -- starting
 
     async def _start_due(self) -> None:
-        """Hand the next batch of ready jobs to their back ends, as far as the budget allows."""
-        roster, now = self._roster, time.monotonic()
+        """Hand the next batches of ready jobs to their back ends, as far as budgets and lanes allow."""
+        now = time.monotonic()
         if now < self._no_starts_before:
             return
         self._no_starts_before = 0.0
-        batches: defaultdict[str, list[Request]] = defaultdict(list)
-        for job, gpus in roster.ready.take(roster.settings.submission_batch, roster.use, roster.budget, now):
+        for name, yard in self._roster.yards.items():
+            if yard.has_room():
+                await self._start_some(name, yard, now)
+
+    async def _start_some(self, name: str, yard: Yard, now: float) -> None:
+        roster, first = self._roster, yard.ready.first()
+        backend = await self._backend(name, roster.tracked[first].spec.env_ref) if first in roster.tracked else None
+        lane = self._lanes.get(name)
+        room = roster.settings.submission_batch if lane is None else min(roster.settings.submission_batch, lane.room)
+        if room < 1:
+            return
+        requests: list[Request] = []
+        array = self._array_next(yard, lane)
+        taken = [(job, ()) for job in array] or yard.ready.take(room, yard.use, yard.budget, now)
+        marked = mark(roster.tracked[array[0]].spec.tag, roster.tracked[array[0]].attempt) if array else ""
+        for job, gpus in taken:
             with roster.trouble_of(job):
+                task = Task(marked, job - array[0]) if array else None
                 try:
-                    request = self._prepare(job, gpus)
+                    request = self._prepare(job, gpus, backend.own_id if backend is not None else "", task)
                 except OSError as error:
                     # Most likely the disk is full, for all jobs alike: nothing is lost, so try again later.
                     _log.error("job %d cannot be started now: %s", job, error)
                     self._no_starts_before = now + _TROUBLE_PAUSE
                     request = None
                 if request is None:
-                    roster.use.discard(job)
+                    yard.use.discard(job)
                     roster.look_again(job, max(0.0, self._no_starts_before - now))
                 else:
-                    batches[request.spec.backend].append(request)
-        for name, requests in batches.items():
-            backend = await self._backend(name)
-            missing = [Rejected(f"the back end '{name}' is not installed")] * len(requests)
-            answers = missing if backend is None else await backend.submit(requests)
-            for request, answer in zip(requests, answers, strict=True):
-                with roster.trouble_of(request.job):
-                    self._answered(request, answer)
-        if batches and len(roster.use) < roster.budget.slots and roster.ready:
+                    requests.append(request)
+        if requests:
+            await self._submit(name, requests)
+        if requests and yard.has_room():
             self._bell.set()
 
-    def _prepare(self, job: int, gpus: tuple[int, ...]) -> Request | None:
+    def _array_next(self, yard: Yard, lane: Lane | None) -> list[int]:
+        """The tasks of an array whose turn it is, taken out of the yard; none where they do not go together."""
+        first = yard.ready.first()
+        if lane is None or first is None or lane.array_limit < 2:
+            return []
+        tasks = [job for job in self._roster.tasks_with(first, lane.array_limit) if job in yard.ready]
+        return yard.take_together(tasks, Resources()) if len(tasks) > 1 else []
+
+    async def _submit(self, name: str, requests: list[Request]) -> None:
+        backend, lane = self._backends.get(name), self._lanes.get(name)
+        if lane is not None:
+            lane.submit(requests)
+            return
+        missing = [Rejected(f"the back end '{name}' is not installed")] * len(requests)
+        answers = missing if backend is None else await backend.submit(requests)
+        for request, answer in zip(requests, answers, strict=True):
+            with self._roster.trouble_of(request.job):
+                self._answered(request, answer)
+
+    def _prepare(self, job: int, gpus: tuple[int, ...], own_id: str, task: Task | None) -> Request | None:
         """Write what must be on disk before the attempt is sent; None if a person's wish came in between."""
         tracked, path = self._roster.tracked[job], self.workdir.metadir(job)
         spec, attempt = tracked.spec, tracked.attempt
         if os.path.exists(f"{path}/{metadir.BEGIN}"):
             return None
-        sent = metadir.encode(Submitting(attempt, spec.tag, time.time(), gpus))
+        place = (task.mark, task.index) if task is not None else ("", 0)
+        sent = metadir.encode(Submitting(attempt, spec.tag, time.time(), gpus, *place))
         metadir.write_new(f"{path}/{metadir.SUBMITTING}", sent)
         # A wish written before this moment is seen here; a later one finds a submission and stops the job.
         if os.path.exists(f"{path}/{metadir.INTENT}"):
@@ -399,10 +454,10 @@ class Engine:
         if spec.array is not None:
             shown["JOBTUI_ARRAY_INDEX"] = str(spec.array.index)
             shown["JOBTUI_ARRAY_ID"] = str(spec.array.array)
-        text = job_script(spec, job, attempt, self.workdir.path, shown)
+        text = job_script(spec, job, attempt, self.workdir.path, shown, own_id)
         metadir.write_new(script, text.encode("utf-8", "surrogateescape"))
         tracked.launched = attempt
-        return Request(job, attempt, spec.tag, script, path, spec, environment)
+        return Request(job, attempt, spec.tag, script, path, spec, environment, task)
 
     def _environment(self, reference: str | None) -> dict[str, str]:
         if reference is None:
@@ -415,24 +470,32 @@ class Engine:
 
     def _answered(self, request: Request, answer: Answer) -> None:
         """Record a back end's answer to a submission."""
-        roster, job, path = self._roster, request.job, request.metadir
+        roster, job, path, name = self._roster, request.job, request.metadir, request.spec.backend
+        yard, tracked = roster.yard(name), roster.tracked.get(job)
         if isinstance(answer, Took):
-            accepted = Accepted(request.attempt, answer.jid, request.spec.backend, time.time())
+            accepted = Accepted(request.attempt, answer.jid, name, time.time())
             metadir.record_answer(path, accepted)
-            submitting = Submitting(request.attempt, request.tag, accepted.at, roster.use.gpus_of(job))
+            if tracked is not None:
+                tracked.note = ""
+            place = (request.task.mark, request.task.index) if request.task is not None else ("", 0)
+            submitting = Submitting(request.attempt, request.tag, accepted.at, yard.use.gpus_of(job), *place)
             facts = Facts(spec=request.spec, attempt=request.attempt, submitting=submitting, accepted=accepted)
-            seen = Observation("running" if answer.running else "pending")
-            roster.apply(job, facts, judge(facts, seen))
+            if name in self._lanes:
+                self._lanes[name].taken(job, facts)
+            else:
+                roster.apply(job, facts, judge(facts, Observation("running" if answer.running else "pending")))
         elif isinstance(answer, Rejected):
-            roster.use.discard(job)
-            tracked = roster.tracked[job]
+            yard.use.discard(job)
             if answer.retryable:
-                tracked.not_before = time.monotonic() + _TROUBLE_PAUSE
+                if tracked is not None:
+                    tracked.note = answer.text
+                    tracked.not_before = 0.0 if name in self._lanes else time.monotonic() + _TROUBLE_PAUSE
                 os.unlink(f"{path}/{metadir.SUBMITTING}")
             else:
                 end = EngineEnd(request.attempt, State.FAILED, Reason.LAUNCH, answer.text, time.time())
                 metadir.write_fact(path, metadir.END, end)
             roster.dirty[job] = None
         else:
-            roster.tracked[job].launched = 0
-            roster.look_again(job, _TROUBLE_PAUSE)
+            if tracked is not None:
+                tracked.launched = 0
+            roster.look_again(job, 0.0 if name in self._lanes else _TROUBLE_PAUSE)

@@ -29,6 +29,11 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
+# The back end that is always there: this machine.
+LOCAL = "local"
+# The back end that stands for the first scheduler found here, or this machine where there is none.
+AUTO = "auto"
+
 ENDED = frozenset({State.FINISHED, State.FAILED, State.CANCELLED, State.UNKNOWN})
 WAITING = frozenset({State.CREATED, State.QUEUED, State.HELD})
 IN_FLIGHT = frozenset({State.SUBMITTED, State.RUNNING, State.SUSPENDED, State.CANCELLING})
@@ -64,11 +69,19 @@ RETRIED_BY_DEFAULT = (
 
 
 class Resources(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a job needs: ``cpus`` (cores), ``memory`` (bytes, None = not counted), ``gpus`` (devices)."""
+    """What a job needs: ``cpus`` (cores), ``memory`` (bytes, None = not counted), ``gpus`` (devices).
+
+    The rest is for schedulers: ``time`` (seconds; None: what the job's own limit comes to), ``queue`` (or
+    partition), ``account``, and ``extra``: options that are handed on as they are.
+    """
 
     cpus: int = 1
     memory: int | None = None
     gpus: int = 0
+    time: float | None = None
+    queue: str | None = None
+    account: str | None = None
+    extra: tuple[str, ...] = ()
 
 
 class Retry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -129,7 +142,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry: Retry = Retry()
     after: Condition | None = None
     hold: bool = False
-    backend: str = "local"
+    backend: str = LOCAL
     array: ArrayTask | None = None
     resubmitted_from: int | None = None
     umask: int | None = None
@@ -158,13 +171,16 @@ class Process(msgspec.Struct, frozen=True, array_like=True):
 class Submitting(msgspec.Struct, frozen=True, omit_defaults=True):
     """``job.submitting``, later the first line of ``job.jid``: this attempt is handed to a back end now.
 
-    ``at``: epoch seconds; ``gpus``: the numbers of the devices that it was given.
+    ``at``: epoch seconds; ``gpus``: the numbers of the devices that it was given. ``array``: what the submission of
+    many is marked with that it is task number ``index`` of.
     """
 
     attempt: int
     tag: str
     at: float
     gpus: tuple[int, ...] = ()
+    array: str = ""
+    index: int = 0
 
 
 class Accepted(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -180,7 +196,8 @@ class Begin(msgspec.Struct, frozen=True, omit_defaults=True):
     """``job.begin``, first line: which processes run this attempt, on which boot of which host.
 
     ``uptime`` is the host's seconds since boot: with the one in ``End`` it gives the elapsed time whatever is
-    done to the clock. ``at`` is the file's modification time, filled in by the reader.
+    done to the clock. ``at`` is the file's modification time, filled in by the reader. ``jid`` is what the scheduler
+    that started the script calls the job; "" where none did.
     """
 
     attempt: int
@@ -191,6 +208,7 @@ class Begin(msgspec.Struct, frozen=True, omit_defaults=True):
     payload: Process
     uptime: float
     at: float = 0.0
+    jid: str = ""
 
 
 class End(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -270,8 +288,8 @@ class Obeyed(msgspec.Struct, frozen=True):
 class JobRow(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """One job as clients see it. Times are epoch seconds, elapsed is seconds.
 
-    ``reason`` is a stable word, ``detail`` the same for people. Text fields may hold any character: escape
-    them before they reach a terminal.
+    ``reason`` is a stable word, ``detail`` the same for people, ``expected`` when a scheduler means to start it.
+    Text fields may hold any character: escape them before they reach a terminal.
     """
 
     id: int
@@ -279,7 +297,7 @@ class JobRow(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     state: State
     reason: str | None = None
     detail: str = ""
-    backend: str = "local"
+    backend: str = LOCAL
     jid: str | None = None
     workdir: str = ""
     command: str = ""
@@ -302,6 +320,7 @@ class JobRow(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     array_index: int | None = None
     resubmitted_from: int | None = None
     progress: float | None = None
+    expected: float | None = None
 
     @property
     def metadir(self) -> str:

@@ -20,6 +20,7 @@ from .journal import Change
 from .lease import Lease
 from .logfile import Added, LogFile
 from .progress import ProgressReader
+from .seen import Seen, read_seen
 from .supervisor import ensure_engine
 from .watch import changes_in
 from .workdir import JOURNAL, WorkDir
@@ -113,6 +114,10 @@ class JobManager:
         Meant for the jobs in view: asking again costs little where nothing was written.
         """
         return await self._call(self._progress.of, list(jobs))
+
+    async def schedulers(self) -> list[Seen]:
+        """What each scheduler of this work directory said last, when, and which other jobs of yours it has."""
+        return await self._call(read_seen, self.workdir)
 
     async def engine(self) -> Lease | None:
         """Who drives the work directory now, if anybody."""
@@ -218,6 +223,10 @@ class JobManager:
     async def retry(self, jobs: Sequence[int]) -> list[Outcome]:
         """Run ended jobs again as a new attempt; see ``orders.retry``."""
         return await self._call(orders.retry, self.workdir, jobs)
+
+    async def requeue(self, jobs: Sequence[int]) -> list[Outcome]:
+        """Stop jobs in flight and run each again as its next attempt; see ``orders.requeue``."""
+        return await self._call(orders.requeue, self.workdir, jobs)
 
     async def resubmit(self, job: int, **changes: Any) -> int:
         """Make a new job of an old one's spec; see ``orders.resubmit``."""

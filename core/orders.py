@@ -7,15 +7,29 @@ import os
 import re
 import time
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from . import metadir
-from .backend import BackendMissingError, Capability, load
+from .backend import BackendMissingError, Capability, Surroundings, load
 from .catalog import Catalog, Detail
 from .conditions import jobs_in
-from .job import ENDED, IN_FLIGHT, WAITING, Asked, Intent, JobSpec, Order, Outcome, SpecError, State
+from .job import (
+    AUTO,
+    ENDED,
+    IN_FLIGHT,
+    LOCAL,
+    WAITING,
+    Asked,
+    Intent,
+    JobRow,
+    JobSpec,
+    Order,
+    Outcome,
+    SpecError,
+    State,
+)
 from .places import remember
 from .supervisor import ensure_engine
 from .units import parse_signal
@@ -38,6 +52,7 @@ def submit(workdir: WorkDir, specs: Sequence[JobSpec], environment: Mapping[str,
         here = os.getcwd()
     except FileNotFoundError as error:
         raise SpecError("the directory that you are in was removed; go to another one") from error
+    specs = _with_backends(specs, os.environ if environment is None else environment)
     workdir.create()
     _check_all(workdir, specs)
     try:
@@ -51,6 +66,16 @@ def submit(workdir: WorkDir, specs: Sequence[JobSpec], environment: Mapping[str,
     remember(workdir.path)
     ensure_engine(workdir)
     return ids
+
+
+def _with_backends(specs: Sequence[JobSpec], environment: Mapping[str, str]) -> Sequence[JobSpec]:
+    """The specs with what ``auto`` stands for here in its place."""
+    if not any(spec.backend == AUTO for spec in specs):
+        return specs
+    from .choosing import choose
+
+    name = choose(dict(environment))
+    return [msgspec.structs.replace(spec, backend=name) if spec.backend == AUTO else spec for spec in specs]
 
 
 def _complete(spec: JobSpec, here: str, common: Mapping[str, Any]) -> JobSpec:
@@ -84,7 +109,7 @@ def _check_all(workdir: WorkDir, specs: Sequence[JobSpec]) -> None:
         if place not in checked:
             checked.add(place)
             _check_place(spec)
-        if spec.backend != "local":
+        if spec.backend != LOCAL:
             _check_backend(spec.backend)
         parents.update(jobs_in(spec.after))
     missing = sorted(job for job in parents if not os.path.exists(f"{workdir.metadir(job)}/{metadir.SPEC}"))
@@ -106,6 +131,10 @@ def _check(spec: JobSpec) -> None:
     needs, retry = spec.resources, spec.retry
     if needs.cpus < 1 or needs.gpus < 0 or (needs.memory is not None and needs.memory < 1):
         raise SpecError("a job needs at least one cpu, and not less than no memory or gpus")
+    if needs.time is not None and needs.time <= 0:
+        raise SpecError("the time asked of a scheduler must be longer than 0 seconds")
+    if any("\0" in text for text in (needs.queue or "", needs.account or "", *needs.extra)):
+        raise SpecError("an option for a scheduler cannot hold a NUL character")
     if (spec.timeout is not None and spec.timeout <= 0) or spec.grace < 0:
         raise SpecError("a time limit must be longer than 0 seconds")
     if (retry.limit is not None and retry.limit < 0) or retry.delay < 0 or retry.cap < 0:
@@ -123,7 +152,7 @@ def _check_place(spec: JobSpec) -> None:
 def capabilities(name: str) -> frozenset[Capability]:
     """What the back end ``name`` can do beside starting and stopping jobs; nothing where it is not installed."""
     try:
-        return load(name)(lambda _job: None, os.devnull).capabilities
+        return load(name)(Surroundings(os.environ)).capabilities
     except BackendMissingError:
         return frozenset()
 
@@ -191,6 +220,9 @@ def cancel(workdir: WorkDir, jobs: Iterable[int], *, force: bool = False) -> lis
         row = detail.row
         if row.state in ENDED:
             return Outcome(row.id, False, f"it has ended already ({row.state})")
+        if row.state is State.CANCELLING and retry_asked(detail.facts):
+            _intend(path, retry=None, cancel=_asked(detail, force))
+            return Outcome(row.id, True, "does not run again")
         if row.state is State.CANCELLING and not force:
             return Outcome(row.id, True, "it is being stopped already")
         if retry_asked(detail.facts):
@@ -199,7 +231,7 @@ def cancel(workdir: WorkDir, jobs: Iterable[int], *, force: bool = False) -> lis
             _intend(path, retry=None, cancel=following)
             return Outcome(row.id, True, "does not run again")
         _intend(path, cancel=_asked(detail, force))
-        if row.state in IN_FLIGHT:
+        if _is_sent(row):
             running.append(row.id)
             return Outcome(row.id, True, "asked to stop")
         return Outcome(row.id, True, "cancelled")
@@ -231,8 +263,10 @@ def resume(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
     return _order(workdir, jobs, "resume", "asked to resume it")
 
 
+_Once = Literal["signal", "suspend", "resume"]
+
 # Which jobs can take an order, the same in words, and what a back end must be able to do for it.
-_TAKERS: dict[Capability, tuple[frozenset[State], str, str]] = {
+_TAKERS: dict[_Once, tuple[frozenset[State], str, str]] = {
     "signal": (
         frozenset({State.RUNNING, State.SUSPENDED, State.CANCELLING}),
         "only a running job can be sent a signal",
@@ -243,7 +277,7 @@ _TAKERS: dict[Capability, tuple[frozenset[State], str, str]] = {
 }
 
 
-def _order(workdir: WorkDir, jobs: Iterable[int], verb: Capability, words: str, name: str = "") -> list[Outcome]:
+def _order(workdir: WorkDir, jobs: Iterable[int], verb: _Once, words: str, name: str = "") -> list[Outcome]:
     """Give an order that is carried out once to jobs that run."""
     states, takers, ability = _TAKERS[verb]
     given: list[int] = []
@@ -281,6 +315,25 @@ def set_priority(workdir: WorkDir, jobs: Iterable[int], value: int) -> list[Outc
     return _for_each(workdir, jobs, order, needs_engine=False)
 
 
+def _is_sent(row: JobRow) -> bool:
+    """Whether the job is in a back end's hands; a scheduler may hold one that is."""
+    return row.state in IN_FLIGHT or (row.state is State.HELD and row.jid is not None)
+
+
+def requeue(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
+    """Stop jobs that wait in a scheduler or run, and run each again as its next attempt."""
+
+    def order(path: str, detail: Detail) -> Outcome:
+        row = detail.row
+        if not _is_sent(row):
+            return Outcome(row.id, False, f"only a job that was started can be requeued, and this one is {row.state}")
+        asked = _asked(detail)
+        _intend(path, cancel=asked, retry=asked, hold=False)
+        return Outcome(row.id, True, f"is stopped and runs again as attempt {detail.facts.attempt + 1}")
+
+    return _for_each(workdir, jobs, order, needs_engine=True)
+
+
 def retry(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
     """Run ended jobs again as a new attempt; the last one's files are kept in ``job.retry/``."""
 
@@ -304,10 +357,11 @@ def hold(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
 
     def order(path: str, detail: Detail) -> Outcome:
         row = detail.row
-        if row.state not in WAITING:
+        waits_there = row.state is State.SUBMITTED and row.backend != LOCAL
+        if row.state not in WAITING and not waits_there:
             return Outcome(row.id, False, f"only a waiting job can be held, and this one is {row.state}")
         _intend(path, hold=True)
-        return Outcome(row.id, True, "held")
+        return Outcome(row.id, True, "its scheduler is asked to hold it" if waits_there else "held")
 
     return _for_each(workdir, jobs, order, needs_engine=False)
 
@@ -320,7 +374,7 @@ def release(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
         if row.state is not State.HELD:
             return Outcome(row.id, False, f"it is not held ({row.state})")
         _intend(path, hold=False)
-        return Outcome(row.id, True, "released")
+        return Outcome(row.id, True, "released" if row.jid is None else "its scheduler is asked to release it")
 
     return _for_each(workdir, jobs, order, needs_engine=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable
 
 from .job import Resources
 from .settings import Budget
@@ -112,6 +113,16 @@ class ReadyQueue:
         self._need[job] = (priority, need)
         heapq.heappush(self._heap, (-priority, job))
 
+    def first(self) -> int | None:
+        """The job whose turn it is."""
+        while self._heap:
+            priority, job = self._heap[0]
+            known = self._need.get(job)
+            if known is not None and known[0] == -priority:
+                return job
+            heapq.heappop(self._heap)
+        return None
+
     def discard(self, job: int) -> None:
         """Take a job out; nothing happens if it is not in."""
         self._need.pop(job, None)
@@ -150,3 +161,29 @@ class ReadyQueue:
         if self._passed_since is None or self._passed_since[0] != job:
             self._passed_since = (job, now)
         return now - self._passed_since[1] < PATIENCE
+
+
+class Yard:
+    """Where the jobs of one back end wait for their start: those that are ready, and what those in flight use."""
+
+    def __init__(self, budget: Budget) -> None:
+        """Start empty."""
+        self.ready = ReadyQueue()
+        self.use = InUse()
+        self.budget = budget
+
+    def take_together(self, jobs: Iterable[int], need: Resources) -> list[int]:
+        """Take out those of these jobs that are ready, as far as slots are free, and count them as used."""
+        taken: list[int] = []
+        for job in jobs:
+            if len(self.use) >= self.budget.slots:
+                break
+            if job in self.ready:
+                self.ready.discard(job)
+                self.use.add(job, need)
+                taken.append(job)
+        return taken
+
+    def has_room(self) -> bool:
+        """Whether a ready job waits and a slot is free."""
+        return bool(self.ready) and len(self.use) < self.budget.slots

@@ -14,25 +14,58 @@ import msgspec
 
 from . import metadir
 from .conditions import JobEnd, evaluate, jobs_in
-from .job import ENDED, IN_FLIGHT, Asked, EngineEnd, Intent, JobSpec, Reason, State
+from .job import ENDED, IN_FLIGHT, LOCAL, Asked, EngineEnd, Intent, JobSpec, Reason, Resources, State
 from .publisher import Publisher
-from .queue import InUse, ReadyQueue
-from .settings import Settings, budget, default_retries
-from .verdict import Facts, Verdict, judge, judge_attempt, priority_of, retry_asked, summarize, will_retry
+from .queue import Yard
+from .settings import Settings, budget, default_retries, queue_budget
+from .verdict import (
+    Facts,
+    Observation,
+    Verdict,
+    judge,
+    judge_attempt,
+    needs_word,
+    priority_of,
+    retry_asked,
+    summarize,
+    will_retry,
+)
 from .workdir import WorkDir
 
 _log = logging.getLogger("jobtui.engine")
 
 _TROUBLE_PAUSE = 5.0
 _BUG_PAUSE = 60.0
+# Seconds by which an expected start must move to be news.
+_EXPECTED_STEP = 300.0
 # Seconds after which a start time is compared with the clock again: somebody may have set it.
 _CLOCK_CHECK = 300.0
 
 
-class Tracked:
-    """What is remembered of a job that has not ended; ``launched`` and ``asked_to_stop``: by this very engine."""
+def _counted(spec: JobSpec) -> Resources:
+    """What a job uses of its yard's budget: a scheduler sees to the needs of its jobs itself."""
+    return spec.resources if spec.backend == LOCAL else Resources()
 
-    __slots__ = ("asked_to_stop", "attempt", "launched", "mtime", "not_before", "paused", "published", "spec", "state")
+
+class Tracked:
+    """What is remembered of a job that has not ended; ``launched`` and ``asked_to_stop``: by this very engine.
+
+    ``sent``: its attempt was handed to a back end. ``note``: why its back end does not take it now.
+    """
+
+    __slots__ = (
+        "asked_to_stop",
+        "attempt",
+        "launched",
+        "mtime",
+        "not_before",
+        "note",
+        "paused",
+        "published",
+        "sent",
+        "spec",
+        "state",
+    )
 
     def __init__(self, spec: JobSpec, attempt: int) -> None:
         """Begin to follow a job."""
@@ -44,6 +77,8 @@ class Tracked:
         self.mtime = 0
         self.launched = 0
         self.asked_to_stop = 0
+        self.sent = False
+        self.note = ""
         self.published: object = None
 
 
@@ -54,11 +89,10 @@ class Roster:
         """Start empty; ``load`` finds the jobs."""
         self.workdir = workdir
         self.publisher = publisher
-        self.set_settings(settings)
         self.tracked: dict[int, Tracked] = {}
         self.dirty: dict[int, None] = {}
-        self.ready = ReadyQueue()
-        self.use = InUse()
+        self.yards: dict[str, Yard] = {}
+        self.set_settings(settings)
         self.left_behind: list[Facts] = []
         self.halted_by: int | None = None
         self._dependents: defaultdict[int, set[int]] = defaultdict(set)
@@ -67,7 +101,14 @@ class Roster:
     def set_settings(self, settings: Settings) -> None:
         """Go by these settings from now on."""
         self.settings = settings
-        self.budget = budget(settings)
+        for name, yard in self.yards.items():
+            yard.budget = budget(settings) if name == LOCAL else queue_budget(settings)
+
+    def yard(self, backend: str) -> Yard:
+        """Where the jobs of this back end wait for their start."""
+        if backend not in self.yards:
+            self.yards[backend] = Yard(budget(self.settings) if backend == LOCAL else queue_budget(self.settings))
+        return self.yards[backend]
 
     # -- which jobs to look at
 
@@ -89,7 +130,7 @@ class Roster:
         for job in present - known.keys():
             self.dirty[job] = None
         for job, tracked in self.tracked.items():
-            if tracked.state in IN_FLIGHT or tracked.mtime != self.workdir.mtime_ns(job):
+            if tracked.sent or tracked.mtime != self.workdir.mtime_ns(job):
                 self.dirty[job] = None
 
     def _drop_vanished(self, known: Iterable[int]) -> set[int]:
@@ -121,7 +162,7 @@ class Roster:
 
     def is_idle(self) -> bool:
         """Whether there is nothing to drive: held jobs wait for a person, not for the engine."""
-        return not self.dirty and all(tracked.state is State.HELD for tracked in self.tracked.values())
+        return not self.dirty and all(one.state is State.HELD and not one.sent for one in self.tracked.values())
 
     @contextlib.contextmanager
     def trouble_of(self, job: int) -> Generator[None]:
@@ -159,6 +200,7 @@ class Roster:
         tracked = self.tracked.get(job)
         if tracked is not None:
             tracked.asked_to_stop = tracked.launched = 0
+            tracked.note = ""
         return metadir.read_facts(self.workdir.metadir(job), facts.spec)
 
     # -- verdicts
@@ -173,12 +215,14 @@ class Roster:
             tracked = self.tracked[job] = Tracked(facts.spec, facts.attempt)
         tracked.attempt = facts.attempt
         tracked.mtime = self.workdir.mtime_ns(job)
-        if verdict.state in IN_FLIGHT:
-            self.ready.discard(job)
-            self.use.add(job, facts.spec.resources, facts.submitting.gpus if facts.submitting else ())
+        tracked.sent = facts.submitting is not None or facts.accepted is not None or facts.claimed
+        yard = self.yard(facts.spec.backend)
+        if verdict.state in IN_FLIGHT or (verdict.state is State.HELD and tracked.sent):
+            yard.ready.discard(job)
+            yard.use.add(job, _counted(facts.spec), facts.submitting.gpus if facts.submitting else ())
         else:
-            self.use.discard(job)
-            self.ready.discard(job)
+            yard.use.discard(job)
+            yard.ready.discard(job)
             if verdict.state is not State.HELD:
                 verdict = self._schedule(job, tracked, facts)
         if verdict.state in ENDED:
@@ -186,6 +230,34 @@ class Roster:
             return
         tracked.state = verdict.state
         self._publish(job, facts, verdict)
+
+    def tasks_with(self, job: int, limit: int) -> list[int]:
+        """This array task and those that follow it, ``limit`` at most, whose needs are the same in a scheduler."""
+        shape = self._shape(job)
+        tasks = [job]
+        while shape is not None and len(tasks) < limit and self._shape(tasks[-1] + 1) == shape:
+            tasks.append(tasks[-1] + 1)
+        return tasks
+
+    def _shape(self, job: int) -> tuple[object, ...] | None:
+        """What all tasks of one submission of many have in common; None for a job that is no array task."""
+        tracked = self.tracked.get(job)
+        if tracked is None or tracked.spec.array is None:
+            return None
+        spec = tracked.spec
+        common = (spec.backend, spec.resources, spec.env_ref, spec.timeout, spec.grace, spec.priority, spec.title())
+        return (spec.array.array if spec.array is not None else 0, *common)
+
+    def conclude(self, job: int, facts: Facts, observation: Observation | None) -> Verdict:
+        """Judge a job in flight by its facts and what was seen of it, and apply that; returns the verdict."""
+        verdict = judge_attempt(facts, observation)
+        if verdict.state in ENDED and retry_asked(facts):
+            # The next look opens the next attempt; first this one's end must be on disk.
+            self._record_end(job, facts, verdict)
+            self.dirty[job] = None
+        else:
+            self.apply(job, facts, verdict)
+        return verdict
 
     def _schedule(self, job: int, tracked: Tracked, facts: Facts) -> Verdict:
         """Decide whether a waiting job is ready, what it waits for, or that it never can start."""
@@ -208,9 +280,10 @@ class Roster:
         if pause > 0:
             self.look_again(job, pause)
             return Verdict(State.QUEUED, detail=f"attempt {facts.attempt} may start {pause:.0f} s from now")
-        self.ready.add(job, priority_of(facts), spec.resources)
-        lacking = self.use.lacking(spec.resources, self.budget)
-        return Verdict(State.QUEUED, detail=f"waits for {lacking}" if "budget" in lacking else "")
+        yard, needs = self.yard(spec.backend), _counted(spec)
+        yard.ready.add(job, priority_of(facts), needs)
+        lacking = yard.use.lacking(needs, yard.budget)
+        return Verdict(State.QUEUED, detail=f"waits for {lacking}" if "budget" in lacking else tracked.note)
 
     def _ask_to_cancel(self, job: int, asked: Asked) -> Intent:
         path = self.workdir.metadir(job)
@@ -238,18 +311,13 @@ class Roster:
         return "ok" if row.state is State.FINISHED else "fail"
 
     def _end(self, job: int, facts: Facts, verdict: Verdict) -> None:
+        verdict = self._record_end(job, facts, verdict)
         if will_retry(facts, verdict, default_retries(self.settings)):
             fresh = self._next_attempt(job, facts, facts.attempt)
-            self.use.discard(job)
+            if facts.spec is not None:
+                self.yard(facts.spec.backend).use.discard(job)
             self.apply(job, fresh, judge(fresh))
             return
-        started = facts.submitting is not None or facts.accepted is not None or facts.claimed
-        if facts.spec is not None and facts.end is None and facts.engine_end is None and started:
-            # Nothing on disk tells of this end yet.
-            ended = verdict.ended or time.time()
-            end = EngineEnd(facts.attempt, verdict.state, verdict.reason, verdict.detail, ended, verdict.exit_code)
-            metadir.write_fact(self.workdir.metadir(job), metadir.END, end)
-            verdict = msgspec.structs.replace(verdict, ended=ended)
         before = self.publisher.row(job)
         news = job in self.tracked or (before is not None and before.state not in ENDED)
         self._untrack(job)
@@ -258,6 +326,17 @@ class Roster:
             self.left_behind.append(facts)
         if news and verdict.state is State.FAILED and self.settings.on_error == "halt":
             self._halt(job)
+
+    def _record_end(self, job: int, facts: Facts, verdict: Verdict) -> Verdict:
+        """Write an end down that nothing on disk tells of yet, or not of its cause; returns it with its time."""
+        started = facts.submitting is not None or facts.accepted is not None or facts.claimed
+        unrecorded = facts.end is None or needs_word(facts)
+        if facts.spec is None or not unrecorded or facts.engine_end is not None or not started:
+            return verdict
+        ended = verdict.ended or time.time()
+        end = EngineEnd(facts.attempt, verdict.state, verdict.reason, verdict.detail, ended, verdict.exit_code)
+        metadir.write_fact(self.workdir.metadir(job), metadir.END, end)
+        return msgspec.structs.replace(verdict, ended=ended)
 
     def _halt(self, failed: int) -> None:
         """Cancel everything else after a failure."""
@@ -271,8 +350,9 @@ class Roster:
 
     def _untrack(self, job: int) -> None:
         self.tracked.pop(job, None)
-        self.ready.discard(job)
-        self.use.discard(job)
+        for yard in self.yards.values():
+            yard.ready.discard(job)
+            yard.use.discard(job)
         self.dirty.update(dict.fromkeys(self._dependents.pop(job, ())))
 
     def forget(self, job: int) -> None:
@@ -284,7 +364,8 @@ class Roster:
         row = summarize(job, self.workdir.path, facts, verdict)
         tracked = self.tracked.get(job)
         if tracked is not None:
-            key = (row.state, row.detail, row.attempt, row.jid, row.started, row.priority)
+            expected = round((row.expected or 0) / _EXPECTED_STEP)
+            key = (row.state, row.detail, row.attempt, row.jid, row.started, row.priority, expected)
             if tracked.published == key:
                 return
             tracked.published = key

@@ -39,6 +39,8 @@ jt_identify() {{
   set -- $jt_s
   jt_pgrp=$3 jt_ticks=${{20}}
 }} 2>/dev/null
+# Whether a later attempt was opened: then this script is a copy that comes too late, and its folder is another's.
+jt_stale() {{ [ -e "$jt_d/job.retry/{attempt}" ] || [ -e "$jt_d/job.retry/{attempt}.moving" ]; }}
 jt_since_boot() {{ read -r jt_up jt_rest </proc/uptime || jt_up=0; }}
 
 jt_begin() {{
@@ -48,7 +50,7 @@ jt_begin() {{
   jt_identify "$$"; jt_w="[$jt_pid,$jt_ticks]"
   jt_identify self || return 1
   jt_b='{{"attempt":{attempt},"tag":"{tag}","host":"'"$jt_host"'","boot":"'"$jt_boot"'"'
-  jt_b="$jt_b,\"wrapper\":$jt_w,\"payload\":[$jt_pid,$jt_ticks],\"uptime\":$jt_up}}"
+  jt_b="$jt_b,\"wrapper\":$jt_w,\"payload\":[$jt_pid,$jt_ticks],\"uptime\":$jt_up{own_id}}}"
   printf '%-{reserve}s\n' "$jt_b" >&3
 }}
 
@@ -64,6 +66,7 @@ jt_end() {{
 }}
 
 jt_run() {{
+  if jt_stale; then rm -f "$jt_d/job.begin"; exit {claim_failed}; fi
 {prepare}
   if [ -n "$jt_launch" ]; then jt_begin; jt_end 1; exit 1; fi
   jt_setsid=setsid
@@ -98,6 +101,7 @@ jt_run() {{
 # Creating job.begin claims the attempt: of two copies of this script only one gets past this line.
 umask 077
 set -C
+jt_stale && exit {claim_failed}
 jt_run 3>"$jt_d/job.begin"
 exit {claim_failed}
 """
@@ -128,11 +132,12 @@ _TIMER = r"""  (
   jt_t=$!"""
 
 
-def job_script(spec: JobSpec, job: int, attempt: int, workdir: str, shown_env: dict[str, str]) -> str:
+def job_script(spec: JobSpec, job: int, attempt: int, workdir: str, shown_env: dict[str, str], own_id: str = "") -> str:
     """The text of the job script for one attempt.
 
     ``workdir`` is the absolute path of the work directory as the job sees it; ``shown_env`` are the variables
-    that the script sets itself (the person's own and those of the back end).
+    that the script sets itself (the person's own and those of the back end). ``own_id``: the shell word by which the
+    script finds what its scheduler calls it.
     """
     command = [spec.shell] if spec.shell is not None else list(spec.command)
     argv = shlex.join(["/bin/sh", "-c", *command] if spec.shell is not None else command)
@@ -156,6 +161,7 @@ def job_script(spec: JobSpec, job: int, attempt: int, workdir: str, shown_env: d
         stdin=shlex.quote(spec.stdin) if spec.stdin is not None else "/dev/null",
         umask=f"{0o022 if spec.umask is None else spec.umask:04o}",
         timer=timer,
+        own_id=f',\\"jid\\":\\"{own_id}\\"' if own_id else "",
         reserve=_RESERVE,
         claim_failed=CLAIM_FAILED,
     )

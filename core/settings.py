@@ -22,7 +22,8 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     ``slots``: jobs at once. ``cpus``, ``memory`` (bytes), ``gpus``: budgets that the running jobs' requests must fit
     into. ``on_error``: "ignore" goes on, "retry" tries failed jobs again up to ``retries`` times (unless the
     job says otherwise), "halt" cancels everything else after the first failure. ``submission_batch``: attempts
-    handed to a back end in one call. ``linger``: seconds that an engine without work stays. ``autostart``:
+    handed to a back end in one call. ``queued``: jobs at once in each scheduler's queue, waiting and running.
+    ``linger``: seconds that an engine without work stays. ``autostart``:
     whether submitting starts an engine.
     """
 
@@ -33,12 +34,22 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     on_error: Literal["ignore", "retry", "halt"] = "ignore"
     retries: int = 3
     submission_batch: int = 16
+    queued: int = 10_000
     linger: float = 10.0
     autostart: bool = True
 
     def __post_init__(self) -> None:
         """Refuse numbers that no engine can work with (ValueError)."""
-        least = {"slots": 1, "cpus": 1, "memory": 1, "gpus": 0, "retries": 0, "submission_batch": 1, "linger": 0}
+        least = {
+            "slots": 1,
+            "cpus": 1,
+            "memory": 1,
+            "gpus": 0,
+            "retries": 0,
+            "submission_batch": 1,
+            "queued": 1,
+            "linger": 0,
+        }
         for name, bound in least.items():
             value = getattr(self, name)
             if value is not None and value < bound:
@@ -71,6 +82,11 @@ def budget(settings: Settings) -> Budget:
         memory=settings.memory if settings.memory is not None else memory,
         gpus=settings.gpus if settings.gpus is not None else len(glob.glob("/dev/nvidia[0-9]*")),
     )
+
+
+def queue_budget(settings: Settings) -> Budget:
+    """The budget of a scheduler's jobs: it counts them, and leaves their needs to the scheduler."""
+    return Budget(slots=settings.queued, cpus=settings.queued, memory=0, gpus=0)
 
 
 def config_path() -> str:

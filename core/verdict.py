@@ -9,6 +9,7 @@ import msgspec
 
 from .job import (
     ENDED,
+    LOCAL,
     Accepted,
     Begin,
     End,
@@ -58,18 +59,28 @@ class Observation(msgspec.Struct, frozen=True):
     """What a back end sees of a job now.
 
     ``presence`` "gone" is certain knowledge that nothing of it runs any more; a back end that merely does not
-    see a job gives no observation. ``exit_code`` is what the back end knows of the end, ``at`` when (epoch seconds).
+    see a job gives no observation. "ending": it is about over, and how is not known yet. "lost": it left without a
+    trace, which only many answers together can tell. ``exit_code`` is what the back end knows of the end, ``at``
+    when (epoch seconds), ``outcome`` its own word for the end: "cancelled" by somebody, not by us. ``started`` and
+    ``expected`` (start, of one that waits) are epoch seconds, 0 if not known.
     """
 
-    presence: Literal["pending", "running", "suspended", "gone"]
+    presence: Literal["pending", "held", "running", "suspended", "ending", "gone", "lost"]
     reason: str | None = None
     detail: str = ""
     exit_code: int | None = None
     at: float = 0.0
+    outcome: Literal["finished", "failed", "cancelled"] | None = None
+    host: str = ""
+    started: float = 0.0
+    expected: float = 0.0
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """A job's state with its reason (stable word), the same in words, and the exit code or signal if known."""
+    """A job's state with its reason (stable word), the same in words, and the exit code or signal if known.
+
+    ``expected``: when a job that waits in a scheduler may start (epoch seconds), as the scheduler says.
+    """
 
     state: State
     reason: str | None = None
@@ -77,6 +88,7 @@ class Verdict(msgspec.Struct, frozen=True):
     exit_code: int | None = None
     signal: int | None = None
     ended: float | None = None
+    expected: float | None = None
 
 
 def judge(facts: Facts, observation: Observation | None = None) -> Verdict:
@@ -85,6 +97,24 @@ def judge(facts: Facts, observation: Observation | None = None) -> Verdict:
     if verdict.state in ENDED and retry_asked(facts):
         return Verdict(State.QUEUED, detail="runs again soon")
     return verdict
+
+
+_PUBLISHED: dict[State, Literal["pending", "held", "running", "suspended"]] = {
+    State.SUBMITTED: "pending",
+    State.HELD: "held",
+    State.RUNNING: "running",
+    State.SUSPENDED: "suspended",
+}
+
+
+def last_seen(row: JobRow | None, facts: Facts) -> Observation | None:
+    """What an engine published of a job in a scheduler's hands: the best that is known before the next answer."""
+    if row is None or row.attempt != facts.attempt or row.state not in _PUBLISHED or facts.end is not None:
+        return None
+    if facts.claimed and row.state in (State.SUBMITTED, State.HELD):
+        # It has begun since.
+        return None
+    return Observation(_PUBLISHED[row.state], detail=row.detail, expected=row.expected or 0.0)
 
 
 def retry_asked(facts: Facts) -> bool:
@@ -98,7 +128,7 @@ def judge_attempt(facts: Facts, observation: Observation | None = None) -> Verdi
         return Verdict(State.UNKNOWN, Reason.DAMAGED, "job.json cannot be read; the job can only be removed")
     now = _current(facts)
     if now.end is not None:
-        return _ended(now.end, now)
+        return _ended(now.end, now, observation)
     if now.engine_end is not None:
         return _ended_by_engine(now.engine_end)
     if now.submitting is None and now.accepted is None and not now.claimed:
@@ -168,15 +198,26 @@ def _waiting(spec: JobSpec, facts: Facts) -> Verdict:
     return Verdict(State.QUEUED)
 
 
+_SEEN = {
+    "pending": State.SUBMITTED,
+    "held": State.HELD,
+    "running": State.RUNNING,
+    "suspended": State.SUSPENDED,
+}
+
+
 def _in_flight(facts: Facts, observation: Observation | None) -> Verdict:
     if observation is not None and observation.presence == "gone":
         return _gone(facts, observation)
+    if observation is not None and observation.presence == "lost":
+        return Verdict(State.UNKNOWN, Reason.LOST, observation.detail)
+    detail = observation.detail if observation is not None else ""
     if _cancel_asked(facts):
-        return Verdict(State.CANCELLING, detail="asked to stop; waiting for it to end")
-    if observation is not None:
-        seen = {"pending": State.SUBMITTED, "running": State.RUNNING, "suspended": State.SUSPENDED}
-        return Verdict(seen[observation.presence], detail=observation.detail)
-    return Verdict(State.RUNNING if facts.claimed else State.SUBMITTED)
+        refused = detail if detail.startswith("could not cancel") else ""
+        return Verdict(State.CANCELLING, detail=refused or "asked to stop; waiting for it to end")
+    if observation is not None and observation.presence in _SEEN:
+        return Verdict(_SEEN[observation.presence], detail=detail, expected=observation.expected or None)
+    return Verdict(State.RUNNING if facts.claimed else State.SUBMITTED, detail=detail)
 
 
 def _ended_by_engine(end: EngineEnd) -> Verdict:
@@ -200,13 +241,17 @@ def will_retry(facts: Facts, verdict: Verdict, default_limit: int) -> bool:
 
 def _gone(facts: Facts, seen: Observation) -> Verdict:
     ended = seen.at or None
+    if seen.outcome == "finished":
+        return Verdict(State.FINISHED, None, "the exit code is the scheduler's", seen.exit_code, None, ended)
     cancel = facts.intent.cancel
-    if cancel is not None and cancel.attempt == facts.attempt:
+    if cancel is not None and cancel.attempt == facts.attempt and (seen.outcome is None or seen.reason is None):
         detail = cancel.detail or "stopped; its exit code was not recorded"
         return Verdict(State.CANCELLED, cancel.reason, detail, seen.exit_code, ended=ended)
+    if seen.outcome == "cancelled":
+        return Verdict(State.CANCELLED, Reason.PERSON, seen.detail, seen.exit_code, ended=ended)
     if seen.exit_code is not None:
         end = End(attempt=facts.attempt, tag="", exit_code=seen.exit_code, uptime=0.0, at=seen.at)
-        return _ended(end, facts)
+        return _ended(end, facts, seen)
     detail = seen.detail or "it ended without leaving an exit code"
     if "job.rc" in facts.damaged:
         detail = "job.rc is damaged, so its exit code is not known"
@@ -219,7 +264,17 @@ def _signal_in(exit_code: int | None) -> int | None:
     return None
 
 
-def _ended(end: End, facts: Facts) -> Verdict:
+def needs_word(facts: Facts) -> bool:
+    """Whether the job script's record of the end leaves open what caused it, which a scheduler may know."""
+    end, spec = facts.end, facts.spec
+    if end is None or spec is None or spec.backend == LOCAL or end.attempt != facts.attempt:
+        return False
+    stopped = end.forwarded is not None or _signal_in(end.exit_code) is not None
+    certain = end.launch is not None or end.timeout or (_cancel_asked(facts) and stopped)
+    return not certain and (end.exit_code != 0 or end.forwarded is not None)
+
+
+def _ended(end: End, facts: Facts, seen: Observation | None = None) -> Verdict:
     code = end.exit_code
     number = _signal_in(code)
     if end.launch is not None:
@@ -233,12 +288,31 @@ def _ended(end: End, facts: Facts) -> Verdict:
         return Verdict(State.CANCELLED, cancel.reason, cancel.detail or "cancelled while it ran", code, number, end.at)
     if code == 0 and end.forwarded is None:
         return Verdict(State.FINISHED, None, "", 0, None, end.at)
+    if needs_word(facts):
+        word = _word(end, facts, seen)
+        if word is not None:
+            return word
     if code == 0:
         words = f"told to stop from outside (signal {end.forwarded}), then exited with 0"
         return Verdict(State.FAILED, Reason.SIGNAL, words, code, None, end.at)
     if number is not None:
         return Verdict(State.FAILED, Reason.SIGNAL, _signal_words(number, facts), code, number, end.at)
     return Verdict(State.FAILED, Reason.EXIT, _exit_words(code), code, None, end.at)
+
+
+def _word(end: End, facts: Facts, seen: Observation | None) -> Verdict | None:
+    """What the scheduler says of an end, or that it is being asked; None where it has nothing to add."""
+    recorded, code, number = facts.engine_end, end.exit_code, _signal_in(end.exit_code)
+    if recorded is not None and recorded.exit_code == code:
+        # Written by an engine that knew this end.
+        return _ended_by_engine(recorded)
+    if seen is None or seen.presence not in ("gone", "lost"):
+        return Verdict(State.RUNNING, detail=f"ended with exit code {code}; its scheduler is asked why")
+    if seen.outcome == "cancelled" and (end.forwarded is not None or number is not None):
+        return Verdict(State.CANCELLED, Reason.PERSON, seen.detail, code, number, end.at)
+    if seen.outcome == "failed" and seen.reason is not None:
+        return Verdict(State.FAILED, seen.reason, seen.detail, code, number, end.at)
+    return None
 
 
 def _launch_words(what: str, spec: JobSpec | None) -> str:
@@ -308,4 +382,5 @@ def summarize(job: int, workdir: str, facts: Facts, verdict: Verdict) -> JobRow:
         array_index=array.index if array is not None else None,
         resubmitted_from=spec.resubmitted_from,
         progress=facts.progress,
+        expected=verdict.expected,
     )

@@ -23,6 +23,7 @@ _COMMANDS = {
     "wait": ("cmd_wait", "Wait until jobs have ended."),
     "cancel": ("cmd_orders", "Stop jobs with all their processes."),
     "retry": ("cmd_orders", "Run ended jobs again: the same job, the next attempt."),
+    "requeue": ("cmd_orders", "Stop jobs that run or wait in a scheduler, and run each again."),
     "resubmit": ("cmd_submit", "Submit jobs again as new jobs, with changes if wanted."),
     "hold": ("cmd_orders", "Keep waiting jobs from starting."),
     "release": ("cmd_orders", "Let held jobs start."),

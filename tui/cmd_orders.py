@@ -68,6 +68,20 @@ def retry(workdir: WorkDir, jobs: tuple[str, ...]) -> None:
 @click.command()
 @workdir_option
 @_JOBS
+def requeue(workdir: WorkDir, jobs: tuple[str, ...]) -> None:
+    """Stop jobs that run or wait in a scheduler, and run each again as its next attempt.
+
+    \b
+    Examples:
+      jobtui requeue 12
+    """
+    manager = existing(workdir)
+    report(manager.requeue(_ids(_active_if_filtered(chosen(manager, jobs), jobs))))
+
+
+@click.command()
+@workdir_option
+@_JOBS
 def hold(workdir: WorkDir, jobs: tuple[str, ...]) -> None:
     """Keep waiting jobs from starting until they are released."""
     manager = existing(workdir)

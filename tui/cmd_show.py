@@ -11,7 +11,7 @@ import msgspec
 
 from ..core.catalog import Detail
 from ..core.conditions import describe
-from ..core.job import JobSpec, as_object
+from ..core.job import LOCAL, JobSpec, as_object
 from ..core.units import duration, size
 from ..core.workdir import WorkDir
 from .cmd_list import elapsed
@@ -76,11 +76,14 @@ def _lines(detail: Detail) -> list[str]:
         ("stdin", spec.stdin or ""),
         (
             "back end",
-            row.backend + (f", process {row.jid}" if row.jid else "") + (f" on {row.host}" if row.host else ""),
+            row.backend
+            + (f", {'process' if row.backend == LOCAL else 'job'} {row.jid}" if row.jid else "")
+            + (f" on {row.host}" if row.host else ""),
         ),
         ("exit code", "" if row.exit_code is None else str(row.exit_code)),
         ("attempt", str(row.attempt)),
         ("created", _when(row.created)),
+        ("expected", _when(row.expected)),
         ("started", _when(row.started)),
         ("ended", _when(row.ended)),
         ("progress", "" if row.progress is None else f"{row.progress:.0%}"),

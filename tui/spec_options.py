@@ -77,7 +77,13 @@ _OPTIONS = [
     click.option("--after-fail", type=IDS, multiple=True, metavar="IDS", help="Start when these have ended badly."),
     click.option("--at", type=TIME, help="Start not before a time (18:30, 2026-12-01T08:00, +2h)."),
     click.option("--hold", is_flag=True, help="Do not start it before it is released."),
-    click.option("-b", "--backend", help="Where it runs [default: local]."),
+    click.option(
+        "-b", "--backend", help="Where it runs: local, slurm, auto (a scheduler if there is one) [default: local]."
+    ),
+    click.option("--queue", "--partition", "queue", help="Queue or partition of the scheduler."),
+    click.option("--account", help="Account that the scheduler books it on."),
+    click.option("--time", type=DURATION, help="Time asked of the scheduler [default: what --timeout needs]."),
+    click.option("--extra", multiple=True, metavar="OPTION", help="An option handed to the scheduler as it is."),
 ]
 
 
@@ -111,7 +117,15 @@ def fields(options: dict[str, Any], old: JobSpec | None = None) -> dict[str, Any
     if options["env"] or options["secret"]:
         found["env"] = {**base.env, **dict(options["env"]), **dict(options["secret"])}
         found["secret"] = tuple(sorted({*base.secret, *dict(options["secret"])} - dict(options["env"]).keys()))
-    needs = {"cpus": options["cpus"], "memory": options["mem"], "gpus": options["gpus"]}
+    needs = {
+        "cpus": options["cpus"],
+        "memory": options["mem"],
+        "gpus": options["gpus"],
+        "time": options["time"],
+        "queue": options["queue"],
+        "account": options["account"],
+        "extra": tuple(options["extra"]) or None,
+    }
     found |= _changed("resources", base.resources, needs)
     on = options["retry_on"]
     retry = {

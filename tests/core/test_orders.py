@@ -15,7 +15,7 @@ import pytest
 
 from jobtui.backends.local import LocalBackend
 from jobtui.core import BlockingJobManager, JobManager, JobRow, JobSpec, Retry, WorkDir
-from jobtui.core.backend import Handle
+from jobtui.core.backend import Handle, Surroundings
 from jobtui.core.identity import is_stopped, start_ticks, this_boot, this_host
 from jobtui.core.job import Begin, Intent, Order, Process
 from jobtui.core.lease import is_held, read_lease
@@ -161,7 +161,7 @@ def test_a_process_that_merely_has_the_number_of_one_of_ours_is_left_alone(
         return Handle(7, 1, "jttag", "1", "/nowhere", begin)
 
     async def give() -> list[dict[int, str]]:
-        backend = LocalBackend(lambda _: None, os.devnull)
+        backend = LocalBackend(Surroundings({}))
         here, there = [handle(this_host())], [handle("elsewhere")]
         return [
             await backend.signal(here, "KILL"),

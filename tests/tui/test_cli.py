@@ -853,7 +853,7 @@ def test_commands_and_options_are_completed(jobtui: Command) -> None:
         env = {"_JOBTUI_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
         return [line.rpartition(",")[2] for line in jobtui(env=env).stdout.splitlines()]
 
-    assert set(complete("jobtui", "re")) == {"retry", "resubmit", "release", "resume"}
+    assert set(complete("jobtui", "re")) == {"retry", "requeue", "resubmit", "release", "resume"}
     assert "--retries" in complete("jobtui", "submit", "--ret")
     assert set(complete("jobtui", "engine", "sta")) == {"status", "start"}
 

@@ -1,0 +1,254 @@
+"""The back end for every batch system: a dialect says what is asked and what the answers mean, a transport asks."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+import anyio
+
+from ..core.backend import (
+    Answer,
+    Capability,
+    Foreign,
+    Found,
+    Handle,
+    History,
+    Probe,
+    Rejected,
+    Request,
+    Snapshot,
+    Surroundings,
+    Took,
+    Uncertain,
+    Verb,
+)
+from ..core.verdict import Observation
+from .dialect import Arrays, Asked, Command, Dialect, Entry, Listing, Order, Reply, Site
+from .transport import Here, Transport, TransportError
+
+# Submissions under way at a time: schedulers answer one after the other anyway.
+_AT_ONCE = 4
+# A job that came before ours by more seconds than clocks may differ is another one with the same id.
+_CLOCKS_DIFFER = 3600.0
+
+
+class BatchBackend:
+    """Runs jobs under one batch system. Jobs are the scheduler's: they outlive this and everything else of ours."""
+
+    polled = True
+
+    def __init__(self, dialect: Dialect, surroundings: Surroundings, transport: Transport | None = None) -> None:
+        """Speak ``dialect`` here, or where ``transport`` leads."""
+        self.name = dialect.name
+        self.own_id = dialect.own_id
+        self.dialect = dialect
+        self._transport = transport or Here()
+        self._env = {**dialect.scrub(surroundings.env), "LC_ALL": "C", **dialect.forms}
+        self._site: Site | None = None
+        self._gate = anyio.CapacityLimiter(_AT_ONCE)
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What can be asked besides the common calls; known in full once the scheduler has answered."""
+        found = self._site.capabilities if self._site is not None else frozenset[Capability]()
+        return self.dialect.capabilities | found
+
+    @property
+    def array_limit(self) -> int:
+        """How many attempts may be sent as one array."""
+        return self._site.array_limit if self._site is not None and isinstance(self.dialect, Arrays) else 0
+
+    @property
+    def longest_pause(self) -> float:
+        """Seconds after which the scheduler must be asked again, before it forgets jobs that ended."""
+        return max(2.0, (self._site.remembers if self._site is not None else 300.0) / 3)
+
+    async def __aenter__(self) -> Self:
+        """Nothing has to be got ready."""
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Nothing has to be ended: jobs go on."""
+
+    async def _run(self, command: Command) -> Reply:
+        return await self._transport.run(command, self._env)
+
+    async def probe(self) -> Probe:
+        """Ask the scheduler what it is."""
+        site = await self._probed()
+        return Probe(True, site.words) if isinstance(site, Site) else Probe(False, site)
+
+    async def _probed(self) -> Site | str:
+        """What probing found, once it found something; else why not."""
+        if self._site is not None:
+            return self._site
+        try:
+            site = self.dialect.read_probe(await self._run(self.dialect.probe()))
+        except TransportError as error:
+            return str(error)
+        if isinstance(site, Site):
+            self._site = site
+        return site
+
+    # -- submitting
+
+    async def submit(self, requests: Sequence[Request]) -> list[Answer]:
+        """Submit several at a time. What was not even sent, because of trouble before it, may be sent later."""
+        answers: dict[int, Answer] = {}
+        trouble: list[str] = []
+
+        async def send(some: list[Request]) -> None:
+            async with self._gate:
+                answer = Rejected(trouble[0], retryable=True) if trouble else await self._submit(some)
+            if isinstance(answer, Uncertain) or (isinstance(answer, Rejected) and answer.retryable):
+                trouble.append(answer.text)
+            answers.update({request.job: self._for_task(request, answer) for request in some})
+
+        async with anyio.create_task_group() as tasks:
+            for some in _together(requests):
+                tasks.start_soon(send, some)
+        return [answers[request.job] for request in requests]
+
+    def _for_task(self, request: Request, answer: Answer) -> Answer:
+        """What an answer to the whole array means for one of its tasks."""
+        if request.task is None or not isinstance(answer, Took) or not isinstance(self.dialect, Arrays):
+            return answer
+        return Took(self.dialect.task_id(answer.jid, request.task.index))
+
+    async def _submit(self, some: list[Request]) -> Answer:
+        """Send one attempt, or many as one array."""
+        request = some[0]
+        site = await self._probed()
+        if isinstance(site, str):
+            missing = [name for name in self.dialect.programs if shutil.which(name, path=self._env.get("PATH")) is None]
+            if missing:
+                return Rejected(f"{self.dialect.title} is not here: there is no command {missing[0]} on the PATH")
+            return Rejected(site, retryable=True)
+        try:
+            # In the job's own environment, which it inherits.
+            env = self.dialect.scrub(request.env)
+            if request.task is not None and isinstance(self.dialect, Arrays):
+                command = self.dialect.submit_array(some, site)
+            else:
+                command = self.dialect.submit(request, site)
+            reply = await self._transport.run(command, env)
+        except TransportError as error:
+            if error.kind in ("missing", "unreachable"):
+                return Rejected(str(error), retryable=error.kind == "unreachable")
+            return Uncertain(str(error))
+        return self.dialect.read_submit(reply)
+
+    async def find(self, handles: Sequence[Handle]) -> Found:
+        """Look for attempts in the same answer that tells of all jobs."""
+        snapshot = await self.poll(handles)
+        return Found(snapshot.jids, snapshot.complete)
+
+    # -- looking
+
+    async def poll(self, handles: Sequence[Handle]) -> Snapshot:
+        """Ask for all jobs in one query."""
+        site = await self._probed()
+        if isinstance(site, str):
+            return Snapshot({}, complete=False, at=time.time(), trouble=site)
+        listing = await self._list(self.dialect.status(_asked(handles), site))
+        return sorted_out(handles, listing)
+
+    async def _list(self, command: Command) -> Listing:
+        try:
+            return self.dialect.read_status(await self._run(command))
+        except TransportError as error:
+            return Listing((), complete=False, trouble=str(error))
+
+    async def history(self, handles: Sequence[Handle]) -> History:
+        """Look jobs up in the accounting."""
+        site = await self._probed()
+        if isinstance(site, str) or "history" not in self.capabilities:
+            return History({}, complete=False)
+        asked = _asked(handles)
+        by_jid = {job.jid: handle.job for job, handle in zip(asked, handles, strict=True)}
+        seen: dict[int, Observation] = {}
+        complete = True
+        for command in self.dialect.history(asked, site):
+            try:
+                listing = self.dialect.read_history(asked, await self._run(command))
+            except TransportError:
+                return History(seen, complete=False)
+            complete = complete and listing.complete
+            seen |= {by_jid[entry.jid]: entry.seen for entry in listing.entries if entry.jid in by_jid}
+        return History(seen, complete)
+
+    # -- orders
+
+    async def cancel(self, handles: Sequence[Handle], grace: float) -> dict[int, str]:
+        """Have the scheduler stop jobs; the time between TERM and KILL is the scheduler's own unless it is 0."""
+        jids = _jids(handles)
+        return await self._give(jids, self.dialect.cancel(list(jids), force=grace <= 0)) if jids else {}
+
+    async def order(self, verb: Verb, handles: Sequence[Handle]) -> dict[int, str]:
+        """Hold, release, suspend, resume or requeue jobs."""
+        jids = _jids(handles)
+        return await self._give(jids, self.dialect.order(verb, list(jids))) if jids else {}
+
+    async def signal(self, handles: Sequence[Handle], name: str) -> dict[int, str]:
+        """Send a signal to jobs."""
+        jids = _jids(handles)
+        return await self._give(jids, self.dialect.signal(list(jids), name)) if jids else {}
+
+    async def _give(self, jids: Mapping[str, int], orders: Sequence[Order]) -> dict[int, str]:
+        refused: dict[int, str] = {}
+        for order in orders:
+            try:
+                words = self.dialect.read_refusals(order.jids, await self._run(order.command))
+            except TransportError as error:
+                words = dict.fromkeys(order.jids, str(error))
+            refused |= {jids[jid]: text for jid, text in words.items() if jid in jids}
+        return refused
+
+
+def _together(requests: Sequence[Request]) -> list[list[Request]]:
+    """The requests, each by itself or with those that are tasks of the same array."""
+    groups: dict[str | int, list[Request]] = {}
+    for request in requests:
+        groups.setdefault(request.job if request.task is None else request.task.mark, []).append(request)
+    return list(groups.values())
+
+
+def _jids(handles: Sequence[Handle]) -> dict[str, int]:
+    """The jobs that have an id yet."""
+    return {handle.jid: handle.job for handle in handles if handle.jid}
+
+
+def _asked(handles: Sequence[Handle]) -> list[Asked]:
+    return [Asked(handle.jid or "", handle.mark, handle.sent) for handle in handles]
+
+
+def sorted_out(handles: Sequence[Handle], listing: Listing) -> Snapshot:
+    """Say which entries are which of our jobs, by id and mark; ids are used again, marks never."""
+    marks = {handle.mark: handle for handle in handles}
+    by_jid = {handle.jid: handle for handle in handles if handle.jid}
+    seen: dict[int, Observation] = {}
+    jids: dict[int, str] = {}
+    others: list[Foreign] = []
+    for entry in listing.entries:
+        handle = marks.get(entry.mark) if entry.mark else by_jid.get(entry.jid)
+        if handle is not None and not entry.mark and _is_older(entry, handle):
+            handle = None
+        if handle is None or (handle.jid and handle.jid != entry.jid):
+            others.append(_foreign(entry))
+            continue
+        seen[handle.job] = entry.seen
+        jids[handle.job] = entry.jid
+    return Snapshot(seen, listing.complete, time.time(), listing.trouble, jids, tuple(others))
+
+
+def _is_older(entry: Entry, handle: Handle) -> bool:
+    return bool(entry.submitted) and entry.submitted < handle.sent - _CLOCKS_DIFFER
+
+
+def _foreign(entry: Entry) -> Foreign:
+    return Foreign(
+        entry.jid, entry.name, entry.seen, entry.queue, entry.submitted, entry.command, entry.cwd, entry.mark
+    )

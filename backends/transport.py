@@ -1,0 +1,145 @@
+"""Where a scheduler's commands run. This one runs them here: bounded in time and output, killed with all children."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+import anyio
+
+from ..core.identity import members
+from .dialect import Command, Reply
+
+# Bytes: the answer about 100,000 jobs is some 20 MB.
+_LARGEST = 64 * 2**20
+_PIECE = 2**17
+# Seconds in which what a command left running may close its output.
+_DRAIN = 1.0
+# No environment holds this entry.
+_NOBODY = b"\0"
+
+
+class TransportError(Exception):
+    """A command did not come to an end of its own. ``kind`` says why; the text is for people.
+
+    "missing" and "unreachable": it did nothing. "timeout" and "flood": nobody knows what it did.
+    """
+
+    def __init__(self, kind: Literal["missing", "unreachable", "timeout", "flood"], words: str) -> None:
+        """Say why, and in words."""
+        super().__init__(words)
+        self.kind = kind
+
+
+class Transport(Protocol):
+    """Runs commands, here or on another machine."""
+
+    async def run(self, command: Command, env: Mapping[str, str]) -> Reply:
+        """Run a command to its end in the environment ``env``; raises TransportError.
+
+        Cancelling kills it.
+        """
+        ...
+
+
+class Here:
+    """Runs commands on this machine."""
+
+    async def run(self, command: Command, env: Mapping[str, str]) -> Reply:
+        """Run a command in a session of its own; see Transport."""
+        child = _start(command, env)
+        try:
+            with anyio.fail_after(command.patience):
+                out, err = await _gather(child)
+        except TimeoutError:
+            raise TransportError("timeout", f"{command.argv[0]} gave no answer in {command.patience:g} s") from None
+        finally:
+            _end(child)
+        return Reply(child.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+
+
+def _start(command: Command, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    name = command.argv[0]
+    stdin = _given(command.stdin)
+    try:
+        return subprocess.Popen(
+            command.argv,
+            stdin=stdin if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(env),
+            cwd="/",
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise TransportError("missing", f"there is no command {name} on the PATH") from None
+    except OSError as error:
+        raise TransportError("unreachable", f"cannot run {name}: {error.strerror}") from error
+    except ValueError as error:
+        raise TransportError("unreachable", f"cannot run {name}: {error}") from error
+    finally:
+        if stdin is not None:
+            os.close(stdin)
+
+
+def _given(data: bytes) -> int | None:
+    """A file that holds ``data`` for a command to read: no pipe that has to be filled while it reads."""
+    if not data:
+        return None
+    fd = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+async def _gather(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    """Read all output until the command has ended, and what it left running has closed it or had its second."""
+    assert child.stdout is not None and child.stderr is not None
+    texts = bytearray(), bytearray()
+    fd = os.pidfd_open(child.pid)
+    try:
+        async with anyio.create_task_group() as tasks:
+            for stream, text in zip((child.stdout, child.stderr), texts, strict=True):
+                tasks.start_soon(_read, stream.fileno(), text, tasks.cancel_scope)
+            await anyio.wait_readable(fd)
+            tasks.cancel_scope.deadline = anyio.current_time() + _DRAIN
+    finally:
+        os.close(fd)
+    if max(map(len, texts)) > _LARGEST:
+        raise TransportError("flood", f"more than {_LARGEST // 2**20} MiB of output")
+    return bytes(texts[0]), bytes(texts[1])
+
+
+async def _read(fd: int, text: bytearray, scope: anyio.CancelScope) -> None:
+    os.set_blocking(fd, False)
+    while len(text) <= _LARGEST:
+        try:
+            piece = os.read(fd, _PIECE)
+        except BlockingIOError:
+            await anyio.wait_readable(fd)
+            continue
+        if not piece:
+            return
+        text += piece
+    scope.cancel()
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Leave nothing of a command behind. Until it is waited for, its pid and its group are nobody else's."""
+    assert child.stdout is not None and child.stderr is not None
+    over = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    if not over:
+        for process in members(frozenset({child.pid}), _NOBODY):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process.pid, signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    child.stderr.close()

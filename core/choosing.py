@@ -1,0 +1,48 @@
+"""Which back end ``auto`` stands for: the first scheduler that answers here, or this machine where none does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import anyio
+import msgspec
+
+from .backend import Surroundings, installed, load
+from .job import LOCAL
+
+
+class Prospect(msgspec.Struct, frozen=True):
+    """A back end that was looked for: whether it can be used here, and in words what was found."""
+
+    name: str
+    usable: bool
+    words: str
+
+
+async def prospects(env: Mapping[str, str]) -> list[Prospect]:
+    """Probe all installed back ends at the same time, in the environment ``env``; in order of their names."""
+    found: dict[str, Prospect] = {}
+
+    async def look(name: str) -> None:
+        probe = await load(name)(Surroundings(env)).probe()
+        found[name] = Prospect(name, probe.usable, probe.words)
+
+    async with anyio.create_task_group() as tasks:
+        for name in installed():
+            tasks.start_soon(look, name)
+    return [found[name] for name in sorted(found)]
+
+
+def choose(env: Mapping[str, str]) -> str:
+    """The name of the back end that ``auto`` stands for in the environment ``env``. Blocks; may take seconds."""
+    from anyio.from_thread import start_blocking_portal
+
+    # Works in a notebook too, whose thread has an event loop already.
+    with start_blocking_portal() as portal:
+        there = portal.call(prospects, env)
+    return chosen(there)
+
+
+def chosen(there: list[Prospect]) -> str:
+    """The first scheduler of these that can be used, or this machine."""
+    return next((one.name for one in there if one.usable and one.name != LOCAL), LOCAL)

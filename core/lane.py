@@ -1,0 +1,486 @@
+"""A lane: the engine's dealings with one scheduler, beside its loop, which a slow or hung scheduler never holds up."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import random
+import re
+import time
+from collections.abc import Callable, Iterable
+
+import anyio
+import msgspec
+from anyio.abc import TaskGroup
+
+from . import metadir
+from .backend import Answer, Backend, Foreign, Handle, History, Rejected, Request, Snapshot, Task, Took, Uncertain
+from .identity import file_system
+from .job import Accepted, Obeyed, State
+from .laneorders import Orders
+from .pollplan import PollPlan
+from .roster import Roster
+from .seen import Seen, keep_seen
+from .sightings import Sighting
+from .verdict import Facts, Observation, Verdict, due_orders, judge, last_seen
+from .workdir import WorkDir
+
+_log = logging.getLogger("jobtui.engine")
+
+# How many submissions may be under way at a time; the back end sends as many of them at once as is good.
+_SENDING = 64
+_LARGEST_ARRAY = 1000
+# Seconds that a submission without an answer must have been missing from complete answers before it is sent again:
+# a scheduler that comes back may first work off what reached it before.
+_SURELY_NOT_THERE = 60.0
+# Seconds within which a file written on another machine is seen here: at once on a local file system.
+_RC_GRACE_LOCAL, _RC_GRACE_SHARED = 2.0, 90.0
+# Seconds between two looks at the folders of jobs in flight.
+_LOOK_LOCAL, _LOOK_SHARED = 0.25, 10.0
+# Looking must not take more than this share of the time.
+_LOOK_SHARE = 0.01
+# Seconds in which questions to the accounting are collected.
+_GATHER = 0.05
+_TROUBLE_FIRST, _TROUBLE_MOST = 2.0, 60.0
+
+Answered = Callable[[Request, Answer], None]
+Ring = Callable[[], None]
+
+
+class Lane:
+    """Submits to, polls and orders around one scheduler. Everything here runs in the engine's event loop."""
+
+    def __init__(
+        self, name: str, backend: Backend, workdir: WorkDir, roster: Roster, answered: Answered, ring: Ring
+    ) -> None:
+        """Deal with ``backend``, which jobs call ``name``, for the engine of ``workdir``.
+
+        ``answered`` takes the answers to submissions; ``ring`` wakes the engine up when jobs were marked.
+        """
+        self.name = name
+        self.backend = backend
+        self._workdir = workdir
+        self._roster = roster
+        self._answered = answered
+        self._ring = ring
+        self._plan = PollPlan(time.monotonic())
+        self._known: dict[int, _Known] = {}
+        self._sending: set[int] = set()
+        self._orders = Orders(backend, self._told)
+        self._to_account: set[int] = set()
+        self._strays: set[str] = set()
+        self._blocked_until = 0.0
+        self._array_most = _LARGEST_ARRAY
+        self._trouble_pause = _TROUBLE_FIRST
+        self._probed = False
+        self._words = ""
+        self._answered_at = 0.0
+        self._wake = anyio.Event()
+        shared = not file_system(workdir.path).local
+        self._rc_grace = _RC_GRACE_SHARED if shared else _RC_GRACE_LOCAL
+        self._look_pause = _LOOK_SHARED if shared else _LOOK_LOCAL
+        self._shared = shared
+
+    def start(self, tasks: TaskGroup) -> None:
+        """Keep polling and looking in ``tasks`` until they are cancelled."""
+        self._tasks = tasks
+        tasks.start_soon(self._keep_polling)
+        tasks.start_soon(self._keep_looking)
+        tasks.start_soon(self._orders.run)
+
+    async def finish(self, seconds: float) -> None:
+        """Wait for the answers to submissions that are under way, so that nobody has to look for them later."""
+        with anyio.move_on_after(seconds):
+            while self._sending:
+                await anyio.sleep(0.02)
+
+    def _mark(self, job: int) -> None:
+        self._roster.dirty[job] = None
+        self._ring()
+
+    def _stir(self) -> None:
+        self._plan.stir(time.monotonic())
+        self._wake.set()
+
+    # -- submitting
+
+    @property
+    def room(self) -> int:
+        """How many attempts may be handed over now."""
+        closed = not self._probed or time.monotonic() < self._blocked_until
+        return 0 if closed else _SENDING - len(self._sending)
+
+    @property
+    def array_limit(self) -> int:
+        """How many tasks may be handed over as one array now; 0 where that is not possible."""
+        return min(self.backend.array_limit, self._array_most)
+
+    @property
+    def opens_at(self) -> float:
+        """When there is room again, on the monotonic clock; infinite where time alone does not make any."""
+        return self._blocked_until if time.monotonic() < self._blocked_until else float("inf")
+
+    def submit(self, requests: list[Request]) -> None:
+        """Hand attempts over; the answers come later."""
+        self._sending.update(request.job for request in requests)
+        self._tasks.start_soon(self._submit, requests)
+
+    async def _submit(self, requests: list[Request]) -> None:
+        try:
+            answers = await self.backend.submit(requests)
+        except Exception:  # noqa: BLE001 logged with its traceback; whether the jobs were sent is looked for
+            _log.exception("a bug in the back end %s", self.name)
+            answers: list[Answer] = [Uncertain("a bug in jobtui; see engine.log")] * len(requests)
+        for request, answer in zip(requests, answers, strict=True):
+            self._sending.discard(request.job)
+            with self._roster.trouble_of(request.job):
+                self._answered(request, answer)
+        self._note_trouble(answers)
+        if len(requests) > 1 and requests[0].task is not None and isinstance(answers[0], Rejected):
+            # The scheduler may take some of it where it does not take all.
+            self._array_most = max(1, len(requests) // 2)
+        self._stir()
+        self._ring()
+
+    def _note_trouble(self, answers: list[Answer]) -> None:
+        """Do not press on a scheduler that takes nothing now."""
+        if any(
+            isinstance(answer, Uncertain) or (isinstance(answer, Rejected) and answer.retryable) for answer in answers
+        ):
+            self._blocked_until = time.monotonic() + self._trouble_pause * random.uniform(0.75, 1.25)
+            self._trouble_pause = min(self._trouble_pause * 2, _TROUBLE_MOST)
+        elif any(isinstance(answer, Took) for answer in answers):
+            self._trouble_pause = _TROUBLE_FIRST
+
+    def taken(self, job: int, facts: Facts) -> None:
+        """Follow a job that the scheduler just took; ``facts`` are what was written of it."""
+        known = self._know(job, facts)
+        known.mtime = self._workdir.mtime_ns(job)
+        self._roster.apply(job, facts, judge(facts))
+        path = self._workdir.metadir(job)
+        if os.path.exists(f"{path}/{metadir.BEGIN}") or os.path.exists(f"{path}/{metadir.INTENT}"):
+            # It has begun, or something was asked of it, since it was sent.
+            self._mark(job)
+
+    # -- judging
+
+    def observe(self, job: int, facts: Facts) -> None:
+        """Judge a job that was handed over, by its facts and by what the scheduler said of it so far."""
+        assert facts.spec is not None
+        known = self._know(job, facts)
+        if job not in self._sending and facts.accepted is None and facts.begin is not None and facts.begin.jid:
+            self._record(job, facts, facts.begin.jid)
+            return
+        if facts.accepted is not None and facts.begin is not None and _is_another(facts.accepted.jid, facts.begin.jid):
+            # A copy of the submission that was thought lost has begun: that one is the job.
+            self._record(job, facts, facts.begin.jid)
+            return
+        can_account = "history" in self.backend.capabilities
+        conclusion = known.sighting.conclude(facts, time.monotonic(), self._rc_grace, can_account)
+        observation = conclusion.observation
+        if observation is None and not known.polled:
+            observation = last_seen(self._roster.publisher.row(job), facts)
+        if conclusion.withdraw and metadir.claim_void(self._workdir.metadir(job)):
+            # Now it is certain that it never started and never will.
+            observation = Observation("gone", detail="cancelled while it waited", outcome="cancelled")
+        verdict = self._roster.conclude(job, facts, self._with_notes(known, facts, observation))
+        tracked = self._roster.tracked.get(job)
+        if tracked is None or tracked.attempt != facts.attempt or not tracked.sent:
+            self._forget(job)
+            return
+        if conclusion.account and job not in self._to_account:
+            self._to_account.add(job)
+            if len(self._to_account) == 1:
+                self._tasks.start_soon(self._account)
+        if conclusion.soon:
+            self._stir()
+        if conclusion.again is not None:
+            self._roster.look_again(job, conclusion.again)
+        self._carry_out(job, known, facts, verdict)
+
+    def _know(self, job: int, facts: Facts) -> _Known:
+        assert facts.spec is not None
+        known = self._known.get(job)
+        if known is None or known.sighting.attempt != facts.attempt:
+            known = self._known[job] = _Known(facts, self._old_wish(job, facts))
+            self._stir()
+        jid = facts.accepted.jid if facts.accepted is not None else None
+        sent = facts.accepted.at if facts.accepted is not None else facts.submitting.at if facts.submitting else 0.0
+        path = self._workdir.metadir(job)
+        place = facts.submitting
+        task = Task(place.array, place.index) if place is not None and place.array else None
+        known.handle = Handle(job, facts.attempt, facts.spec.tag, jid, path, facts.begin, sent, task)
+        return known
+
+    def _old_wish(self, job: int, facts: Facts) -> bool | None:
+        """The wish to hold or release that was expressed before the job was sent, and so has had its effect."""
+        try:
+            asked = os.stat(f"{self._workdir.metadir(job)}/{metadir.INTENT}").st_mtime
+        except OSError:
+            return None
+        sent = facts.submitting.at if facts.submitting is not None else 0.0
+        return facts.intent.hold if asked < sent else None
+
+    def _record(self, job: int, facts: Facts, jid: str) -> None:
+        path = self._workdir.metadir(job)
+        metadir.record_answer(path, Accepted(facts.attempt, jid, self.name, time.time()))
+        self._known.pop(job, None)
+        self._mark(job)
+
+    def _with_notes(self, known: _Known, facts: Facts, seen: Observation | None) -> Observation | None:
+        """Say what stands in the way of a submission or an order."""
+        words = self._orders.refusal(known.handle.job)
+        if facts.accepted is None and not facts.claimed and known.handle.job not in self._sending:
+            words = f"nobody knows whether {self.name} took it; it is being looked for"
+        if not words or (seen is not None and seen.presence in ("gone", "lost")):
+            return seen
+        return msgspec.structs.replace(seen or Observation("running" if facts.claimed else "pending"), detail=words)
+
+    def _carry_out(self, job: int, known: _Known, facts: Facts, verdict: Verdict) -> None:
+        """Give the orders that a person's wishes come to, once the scheduler's id for the job is known."""
+        if facts.accepted is None:
+            return
+        tracked, cancel = self._roster.tracked[job], facts.intent.cancel
+        if verdict.state is State.CANCELLING and cancel is not None:
+            told = 2 if cancel.force else 1
+            if tracked.asked_to_stop < told:
+                tracked.asked_to_stop = told
+                self._orders.cancel(known.handle, 0.0 if cancel.force else tracked.spec.grace)
+            return
+        due = due_orders(facts)
+        if due and verdict.state in (State.RUNNING, State.SUSPENDED):
+            # Written down first: a signal sent twice may do harm.
+            metadir.write_fact(self._workdir.metadir(job), metadir.OBEYED, Obeyed(due[-1].serial))
+            for order in due:
+                if order.verb in self.backend.capabilities:
+                    self._orders.once((order.verb, order.signal), known.handle)
+        wish = facts.intent.hold
+        if wish is not None and wish != known.wish:
+            known.wish = wish
+            verb = "hold" if wish else "release"
+            if verb in self.backend.capabilities:
+                self._orders.give(verb, known.handle)
+
+    def _told(self, jobs: Iterable[int]) -> None:
+        """Orders were given, or refused: look what became of them."""
+        for job in jobs:
+            known, tracked = self._known.get(job), self._roster.tracked.get(job)
+            if known is None or tracked is None:
+                continue
+            if tracked.asked_to_stop and not self._orders.refusal(job):
+                known.sighting.cancelled(time.monotonic())
+            self._mark(job)
+        self._stir()
+
+    # -- polling
+
+    async def _keep_polling(self) -> None:
+        await self._probe()
+        while True:
+            self._wake = anyio.Event()
+            self._forget_ended()
+            pause = self._plan.due - time.monotonic() if self._known else float("inf")
+            if pause <= 0:
+                try:
+                    await self._poll()
+                except Exception:  # noqa: BLE001 logged with its traceback; the jobs keep their states
+                    _log.exception("a bug in polling %s", self.name)
+                    self._plan.failed(time.monotonic(), random.random())
+                continue
+            with anyio.move_on_after(pause):
+                await self._wake.wait()
+
+    async def _probe(self) -> None:
+        """Find out what the scheduler can do, before anything is sent; one that does not answer says why at once."""
+        try:
+            probe = await self.backend.probe()
+            if probe.usable:
+                self._words = probe.words
+        except Exception:  # noqa: BLE001 logged with its traceback; submitting will tell
+            _log.exception("a bug in probing %s", self.name)
+        self._probed = True
+        self._ring()
+
+    def _forget_ended(self) -> None:
+        for job in [job for job in self._known if job not in self._roster.tracked]:
+            self._forget(job)
+
+    def _forget(self, job: int) -> None:
+        self._known.pop(job, None)
+        self._orders.drop(job)
+
+    async def _poll(self) -> None:
+        asked = {job: known for job, known in self._known.items() if job not in self._sending}
+        at = time.monotonic()
+        snapshot = await self.backend.poll([known.handle for known in asked.values()])
+        now = time.monotonic()
+        running = False
+        for job, known in asked.items():
+            if self._known.get(job) is not known:
+                continue
+            observation = snapshot.seen.get(job)
+            running = running or (observation is not None and observation.presence != "pending")
+            if known.handle.jid is None:
+                self._look_for(job, known, snapshot)
+                continue
+            news = known.sighting.answered(observation, snapshot.complete, at)
+            if news or not known.polled:
+                self._mark(job)
+            known.polled = known.polled or snapshot.complete
+        if snapshot.complete:
+            self._plan.answered(now, running=running, longest=self.backend.longest_pause)
+            self._answered_at = snapshot.at
+            self._blocked_until = 0.0
+        else:
+            self._plan.failed(now, random.random())
+        self._ring()
+        await self._search([(job, known) for job, known in asked.items() if self._known.get(job) is known])
+        self._end_strays(snapshot, [known.handle for job, known in asked.items() if self._known.get(job) is known])
+        await self._keep_for_clients(snapshot)
+
+    def _look_for(self, job: int, known: _Known, snapshot: Snapshot) -> None:
+        """Settle a submission whose answer nobody has, if its mark was seen."""
+        if job in snapshot.jids:
+            with self._roster.trouble_of(job):
+                path = self._workdir.metadir(job)
+                accepted = Accepted(known.sighting.attempt, snapshot.jids[job], self.name, time.time())
+                metadir.record_answer(path, accepted)
+            del self._known[job]
+            self._mark(job)
+
+    async def _search(self, asked: list[tuple[int, _Known]]) -> None:
+        """Look for what the status query did not show; what is surely not there may be sent (again)."""
+        missing = [(job, known) for job, known in asked if known.handle.jid is None and self._known.get(job) is known]
+        if not missing:
+            return
+        at = time.monotonic()
+        found = await self.backend.find([known.handle for _, known in missing])
+        for job, known in missing:
+            if self._known.get(job) is not known:
+                continue
+            if job in found.jids:
+                self._look_for(job, known, Snapshot({}, complete=False, jids=found.jids))
+            elif found.complete:
+                known.missing_since = at if known.missing_since is None else known.missing_since
+                if at - known.missing_since >= _SURELY_NOT_THERE:
+                    with self._roster.trouble_of(job):
+                        self._send_again(job, known)
+            self._stir()
+
+    def _send_again(self, job: int, known: _Known) -> None:
+        facts = self._roster.facts(job)
+        if facts is None or facts.attempt != known.sighting.attempt or facts.claimed or facts.accepted is not None:
+            self._mark(job)
+            return
+        path = self._workdir.metadir(job)
+        cancel = facts.intent.cancel
+        if cancel is not None and cancel.attempt == facts.attempt:
+            # Should a copy of it still turn up, it must not start.
+            metadir.claim_void(path)
+        _log.info("job %d never reached %s", job, self.name)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{path}/{metadir.SUBMITTING}")
+        del self._known[job]
+        self._mark(job)
+
+    def _end_strays(self, snapshot: Snapshot, asked: list[Handle]) -> None:
+        """Cancel waiting copies of our jobs: of a submission that was sent again, or of an attempt that is over.
+
+        Only jobs whose id was known when the question was put have copies.
+        """
+        tags = {handle.tag: handle for handle in asked if handle.jid}
+        for other in snapshot.others:
+            tag, _, attempt = other.mark.rpartition(".")
+            handle = tags.get(tag)
+            waits = other.seen.presence in ("pending", "held")
+            if handle is None or not waits or other.jid in self._strays or not attempt.isdigit():
+                continue
+            if int(attempt) <= handle.attempt and not _is_part(other.jid, handle.jid or ""):
+                self._strays.add(other.jid)
+                _log.warning("job %d: %s is a second copy of %s and is cancelled", handle.job, other.jid, handle.jid)
+                self._orders.cancel(msgspec.structs.replace(handle, job=-len(self._strays), jid=other.jid), 0.0)
+
+    async def _keep_for_clients(self, snapshot: Snapshot) -> None:
+        """Save the answer, so that a screen opened later shows it with its age, and nobody asks a second time."""
+        if not self._words and snapshot.complete:
+            self._words = (await self.backend.probe()).words
+        marks = {known.handle.mark for known in self._known.values()}
+        others = tuple(other for other in snapshot.others if not self._is_ours(other, marks))
+        seen = Seen(self.name, self._words, self._answered_at, snapshot.at, snapshot.trouble, others)
+        try:
+            keep_seen(self._workdir, seen)
+        except OSError as error:
+            _log.warning("cannot save what %s said: %s", self.name, error)
+
+    def _is_ours(self, other: Foreign, marks: set[str]) -> bool:
+        """Whether this is a job of this work directory, or an ended one of another."""
+        mine = other.command.startswith(f"{self._workdir.path}/")
+        return bool(other.mark) and (mine or other.seen.presence == "gone" or other.mark in marks)
+
+    # -- the accounting
+
+    async def _account(self) -> None:
+        """Ask the accounting about several jobs at once."""
+        await anyio.sleep(_GATHER)
+        asked = {job: self._known[job] for job in self._to_account if job in self._known}
+        self._to_account.clear()
+        try:
+            history = await self.backend.history([known.handle for known in asked.values()])
+        except Exception:  # noqa: BLE001 logged with its traceback; it is asked again later
+            _log.exception("a bug in the accounting of %s", self.name)
+            history = History({}, complete=False)
+        for job, known in asked.items():
+            known.sighting.accounted(history.seen.get(job), history.complete, time.monotonic())
+            self._mark(job)
+
+    # -- looking into folders
+
+    async def _keep_looking(self) -> None:
+        """Mark the jobs whose folders changed: their own records tell of begin and end before the scheduler does."""
+        pause = self._look_pause
+        while True:
+            await anyio.sleep(pause)
+            if not self._known:
+                await self._wake.wait()
+            started = time.monotonic()
+            for job, known in self._known.items():
+                if self._shared:
+                    # There a folder's time may be old, but reading it shows what is in it.
+                    tracked = self._roster.tracked.get(job)
+                    if tracked is not None and tracked.state is not State.SUBMITTED:
+                        self._mark(job)
+                    continue
+                mtime = self._workdir.mtime_ns(job)
+                if mtime != known.mtime:
+                    known.mtime = mtime
+                    self._mark(job)
+            pause = max(self._look_pause, (time.monotonic() - started) / _LOOK_SHARE)
+
+
+class _Known:
+    """What a lane remembers of one attempt of a job."""
+
+    __slots__ = ("handle", "missing_since", "mtime", "polled", "sighting", "wish")
+    handle: Handle
+
+    def __init__(self, facts: Facts, wish: bool | None) -> None:
+        self.sighting = Sighting(facts.attempt)
+        self.mtime = 0
+        self.polled = False
+        self.missing_since: float | None = None
+        self.wish = wish
+
+
+def _is_another(accepted: str, begun: str) -> bool:
+    """Whether the script that began belongs to another submission than the one that was accepted."""
+    return bool(begun) and begun != accepted.partition(";")[0]
+
+
+_LEADING_NUMBER = re.compile(r"\d+")
+
+
+def _is_part(other: str, jid: str) -> bool:
+    """Whether both ids begin with the same number: the parts of one submission, such as tasks or components."""
+    one, two = _LEADING_NUMBER.match(other), _LEADING_NUMBER.match(jid)
+    return one is not None and two is not None and one[0] == two[0]

@@ -1,0 +1,53 @@
+"""When a scheduler is asked again: soon after a change, then less and less often, and ever more rarely in trouble."""
+
+from __future__ import annotations
+
+# Seconds.
+SOON = 2.0
+STEADY = 10.0
+WHILE_RUNNING = 30.0
+WHILE_WAITING = 60.0
+LONGEST_TROUBLE = 600.0
+# Polls that may come soon at once; one more every STEADY seconds. So in the long run there are six a minute at most.
+_BURST = 6.0
+
+
+class PollPlan:
+    """The plan for one scheduler. Times are seconds of any steady clock."""
+
+    def __init__(self, now: float) -> None:
+        """Ask at once."""
+        self.due = now
+        self.failures = 0
+        self._interval = SOON
+        self._last = now - SOON
+        self._tokens = _BURST
+
+    def stir(self, now: float) -> None:
+        """Something changed, or is about to: ask soon, as far as that is not too often."""
+        if self.failures:
+            return
+        self._interval = SOON
+        wait = SOON if self._tokens >= 1.0 else STEADY
+        self.due = min(self.due, max(now + 0.2, self._last + wait))
+
+    def answered(self, now: float, *, running: bool, longest: float) -> None:
+        """Plan on after an answer. ``running``: a job runs; ``longest``: the longest pause allowed."""
+        self._spend(now)
+        self.failures = 0
+        pause = self._interval if self._tokens >= 1.0 else max(self._interval, STEADY)
+        self.due = now + min(pause, longest)
+        self._interval = min(self._interval * 2, WHILE_RUNNING if running else WHILE_WAITING)
+
+    def failed(self, now: float, chance: float) -> None:
+        """Plan on after no answer, or half a one. ``chance``: random, 0 to 1."""
+        self._spend(now)
+        self.failures += 1
+        pause = min(LONGEST_TROUBLE, STEADY / 2 * 2.0 ** min(self.failures - 1, 10))
+        self.due = now + pause * (0.75 + chance / 2)
+        self._interval = SOON
+
+    def _spend(self, now: float) -> None:
+        gained = max(0.0, now - self._last) / STEADY
+        self._tokens = max(0.0, min(_BURST, self._tokens + gained) - 1.0)
+        self._last = now
