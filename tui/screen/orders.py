@@ -58,9 +58,12 @@ def _no_resubmit(_row: JobRow, _can: Abilities) -> str:
     return ""
 
 
-def _no_hold(row: JobRow, _can: Abilities) -> str:
+def _no_hold(row: JobRow, can: Abilities) -> str:
     if row.state is State.HELD:
         return "it is held already"
+    if row.state is State.SUBMITTED and "hold" in can:
+        # It waits in its scheduler.
+        return ""
     return "" if row.state in WAITING else f"only a waiting job can be held, and it is {row.state}"
 
 
@@ -109,7 +112,7 @@ async def _resubmit(manager: JobManager, jobs: Sequence[int]) -> list[Outcome]:
 CANCEL = Order("cancel", "cancel", "cancelled", ("cancel",), _no_cancel, lambda m, jobs: m.cancel(jobs), "always")
 RETRY = Order("retry", "retry", "retried", ("retry",), _no_retry, lambda m, jobs: m.retry(jobs))
 RESUBMIT = Order("resubmit", "resubmit", "resubmitted", ("resubmit",), _no_resubmit, _resubmit)
-HOLD = Order("hold", "hold", "held", ("hold",), _no_hold, lambda m, jobs: m.hold(jobs))
+HOLD = Order("hold", "hold", "held", ("hold",), _no_hold, lambda m, jobs: m.hold(jobs), needs="hold")
 RELEASE = Order("release", "release", "released", ("release",), _no_release, lambda m, jobs: m.release(jobs))
 SUSPEND = Order(
     "suspend", "suspend", "suspended", ("suspend",), _no_suspend, lambda m, jobs: m.suspend(jobs), needs="suspend"
