@@ -125,8 +125,9 @@ class Finder:
 
     def start(self, purpose: Purpose) -> None:
         """Ask what to search, filter or go to."""
-        if self._session is None or self._prompt.is_open:
+        if self._prompt.is_open:
             return
+        # Also before the log is there: what is typed next must not become keys of the screen.
         port = self._view.port
         top = port.top_row
         self.remark = ""

@@ -107,8 +107,8 @@ class LogPane(Vertical):
             self.workers.cancel_group(self, "log")
             self._session, self._trouble, self._counted = None, "", False
             self._growth = Growth()
+            # A prompt stays open: what is being typed into it must not become keys of the screen.
             self.finder.attach(None)
-            self._close_prompt()
             self.view.clear(merged=shown is not None and shown.stream == "merged")
             if shown is not None:
                 self.run_worker(partial(self._run, shown, rest), group="log", exclusive=True)
@@ -230,7 +230,8 @@ class LogPane(Vertical):
     def _close_prompt(self) -> None:
         if self.prompt.is_open:
             self.prompt.close()
-            self.view.focus()
+            # At once: the next key may have arrived already.
+            self.screen.set_focus(self.view)
             self.refresh_title()
 
     def on_descendant_focus(self) -> None:

@@ -96,7 +96,8 @@ class FilterBar(Horizontal):
             self._put(text)
         self.hint("")
         self.add_class("open")
-        self.entry.focus()
+        # At once: the next key may have arrived already.
+        self.screen.set_focus(self.entry)
 
     def close(self) -> None:
         """Be hidden."""
