@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from ...core.job import JobRow, Outcome
-from ..celltext import STATE_STYLES, called, one_line
+from ..celltext import STATE_STYLES, one_line
 from ..ref import Ref
 from .orders import Abilities, Order, count
 
@@ -37,17 +37,19 @@ BOX = """
 
 Find = Callable[[Ref], JobRow | None]
 Can = Callable[[JobRow], Abilities]
+Call = Callable[[Ref], str]
 
 
-def jobs_text(refs: Sequence[Ref], order: Order, find: Find, can: Can) -> Text:
+def jobs_text(refs: Sequence[Ref], order: Order, find: Find, can: Can, call: Call) -> Text:
     """The jobs that an order is for, as they are now."""
     text = Text()
     for ref in refs[:_NAMED]:
         row = find(ref)
+        text.append(call(ref)).append("  ")
         if row is None:
-            text.append(f"job {ref.job}  removed meanwhile\n", "dim")
+            text.append("removed meanwhile\n", "dim")
             continue
-        text.append(called(row)).append("  ").append(str(row.state), STATE_STYLES.get(row.state, ""))
+        text.append(str(row.state), STATE_STYLES.get(row.state, ""))
         refusal = order.refuses(row, can(row))
         text.append(f"  left alone: {one_line(refusal)}\n" if refusal else "\n", "dim" if refusal else "")
     if len(refs) > _NAMED:
@@ -70,10 +72,14 @@ class ConfirmDialog(ModalScreen[bool]):
         Binding("left,right,tab,shift+tab,h,l", "app.focus_next"),
     ]
 
-    def __init__(self, order: Order, refs: tuple[Ref, ...], find: Find, can: Can, hidden: int) -> None:
-        """Ask about these jobs; ``find`` gives a row as it is now. ``hidden``: how many of them are out of sight."""
+    def __init__(self, order: Order, refs: tuple[Ref, ...], find: Find, can: Can, call: Call, hidden: int) -> None:
+        """Ask about these jobs; ``find`` gives a row as it is now, ``call`` what the job is called.
+
+        ``hidden``: how many of them are out of sight.
+        """
         super().__init__()
-        self.order, self.refs, self._find, self._can, self._hidden = order, refs, find, can, hidden
+        self.order, self.refs, self._find, self._can, self._call = order, refs, find, can, call
+        self._hidden = hidden
         self._typed = len(refs) > _TYPED_ABOVE
 
     def compose(self) -> ComposeResult:
@@ -102,7 +108,7 @@ class ConfirmDialog(ModalScreen[bool]):
                     yield Button("No (n)", id="no", compact=True)
 
     def _jobs(self) -> Text:
-        return jobs_text(self.refs, self.order, self._find, self._can)
+        return jobs_text(self.refs, self.order, self._find, self._can, self._call)
 
     def on_mount(self) -> None:
         """Make Enter safe."""
@@ -215,14 +221,12 @@ class Notice(ModalScreen[None]):
 class ReportDialog(Notice):
     """What became of an order, job by job: what was not done comes first."""
 
-    def __init__(self, order: Order, outcomes: Mapping[Ref, Outcome], find: Find) -> None:
-        """Show these outcomes."""
+    def __init__(self, order: Order, outcomes: Mapping[Ref, Outcome], call: Call) -> None:
+        """Show these outcomes; ``call`` gives what a job is called."""
         body = Text()
         for ref, outcome in sorted(outcomes.items(), key=lambda item: item[1].done):
-            row = find(ref)
             body.append("done  " if outcome.done else "NOT   ", "green" if outcome.done else "bold red")
-            body.append(called(row) if row is not None else f"job {outcome.job}")
-            body.append(f": {one_line(outcome.words)}\n")
+            body.append(f"{call(ref)}: {one_line(outcome.words)}\n")
         body.right_crop(1)
         done = sum(outcome.done for outcome in outcomes.values())
         verb = order.verb[0].upper() + order.verb[1:]

@@ -12,7 +12,7 @@ from textual.message import Message
 
 from ...core.filters import id_ranges
 from ...core.job import ENDED, WAITING, JobRow, Outcome, State
-from ..celltext import called, words_of
+from ..celltext import called, one_line, words_of
 from ..ref import Ref
 from .orders import (
     CANCEL,
@@ -129,21 +129,23 @@ class Giver:
             return False
         who, can = (f"none of the {len(refs)} jobs" if refs else ""), "can be"
         if len(refs) == 1:
-            who, can = self._called(refs[0]), "cannot be"
+            who, can = self.called(refs[0]), "cannot be"
         self._desk.say(f"{who} {can} {order.past}: {why}" if who else why, bad=True)
         return True
 
-    def _called(self, ref: Ref) -> str:
-        row = self._desk.table.jobs.row(ref)
-        return called(row) if row is not None else f"job {ref.job}"
+    def called(self, ref: Ref) -> str:
+        """What messages call a job; among several work directories with the one that it is in."""
+        row, places = self._desk.table.jobs.row(ref), self._desk.places
+        words = called(row) if row is not None else f"job {ref.job}"
+        return f"{words} in {one_line(places[ref.place].label)}" if len(places) > 1 else words
 
     def _hasty(self) -> bool:
         """Another job came under the cursor by itself: say that a key pressed in this moment was not meant for it."""
         table = self._desk.table
         if table.jobs.marks or time.monotonic() - table.slipped_at >= _SLIPPED:
             return False
-        now = table.jobs.current
-        self._desk.say(f"the cursor has just moved to {called(now) if now else 'another job'}; press the key again")
+        now = table.jobs.told_ref
+        self._desk.say(f"the cursor has just moved to {self.called(now) if now else 'nothing'}; press the key again")
         return True
 
     def _asks(self, order: Order, row: JobRow) -> bool:
@@ -164,7 +166,7 @@ class Giver:
             gone = {ref: why for ref in refs if (why := self._why_not_the_same(ref, attempts.get(ref)))}
             self.give(order, [ref for ref in refs if ref not in gone], gone)
 
-        self._desk.app.push_screen(ConfirmDialog(order, refs, jobs.row, self.can, hidden), answered)
+        self._desk.app.push_screen(ConfirmDialog(order, refs, jobs.row, self.can, self.called, hidden), answered)
 
     def _why_not_the_same(self, ref: Ref, attempt: int | None) -> str:
         """Why a job is not what it was when its attempt was ``attempt``, "" if it is."""
@@ -288,10 +290,9 @@ class Giver:
         desk.tools.log_order(message.order, outcomes)
         if len(outcomes) == 1:
             ((ref, outcome),) = outcomes.items()
-            row = desk.table.jobs.row(ref)
-            words = f"{called(row) if row else f'job {ref.job}'}: {outcome.words}"
+            words = f"{self.called(ref)}: {outcome.words}"
             desk.say(words if outcome.done else f"not done: {words}", bad=not outcome.done)
         elif outcomes:
             from .dialogs import ReportDialog
 
-            desk.app.push_screen(ReportDialog(message.order, outcomes, desk.table.jobs.row))
+            desk.app.push_screen(ReportDialog(message.order, outcomes, self.called))

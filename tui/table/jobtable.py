@@ -78,6 +78,8 @@ class JobTable(Widget, can_focus=True, inherit_bindings=False):
         self._chosen: tuple[str, ...] = DEFAULT
         self._now = time.time()
         self._told: Line | None = None
+        # Whether somebody has put the cursor anywhere.
+        self._moved = False
         # When the cursor last went to another line by itself (monotonic seconds).
         self.slipped_at = float("-inf")
         self._dragging = False
@@ -90,8 +92,15 @@ class JobTable(Widget, can_focus=True, inherit_bindings=False):
         self._change(lambda: self.jobs.replace(place, rows))
 
     def extend(self, place: int, rows: Iterable[JobRow]) -> None:
-        """Show these jobs beside those of a place."""
-        self._change(lambda: self.jobs.extend(place, rows))
+        """Show these jobs beside those of a place. The cursor stays on the first line until somebody moves it."""
+
+        def change() -> Lost | None:
+            lost = self.jobs.extend(place, rows)
+            if not self.loaded and not self._moved:
+                self.jobs.move_to(0)
+            return lost
+
+        self._change(change)
 
     def apply(self, place: int, changes: Iterable[Change]) -> None:
         """Show changes."""
@@ -198,6 +207,7 @@ class JobTable(Widget, can_focus=True, inherit_bindings=False):
 
     def go(self, where: str) -> None:
         """Move the cursor: up, down, page-up, page-down, half-up, half-down, home or end."""
+        self._moved = True
         page = max(1, self._scroll.height - 1)
         half = max(1, self._scroll.height // 2)
         steps = {"up": -1, "down": 1, "page-up": -page, "page-down": page, "half-up": -half, "half-down": half}
@@ -212,6 +222,7 @@ class JobTable(Widget, can_focus=True, inherit_bindings=False):
 
     def select(self, ref: Ref) -> bool:
         """Put the cursor on a job, or on the array that it is in; whether it is listed."""
+        self._moved = True
         found = self.jobs.select(ref)
         self._scroll.show(self.jobs.cursor_number)
         self._sync()
@@ -223,6 +234,7 @@ class JobTable(Widget, can_focus=True, inherit_bindings=False):
 
     def _roll(self, lines: int) -> None:
         """Scroll; the cursor comes along, so that nobody gives an order to a job out of sight."""
+        self._moved = True
         number = self.jobs.cursor_number
         self._scroll.move(lines)
         if number is not None and (new := self._scroll.in_view(number)) != number:
@@ -255,6 +267,7 @@ class JobTable(Widget, can_focus=True, inherit_bindings=False):
 
     def on_click(self, event: events.Click) -> None:
         """Sort by a head; put the cursor on a line; expand an array by its sign, or open a line by a second click."""
+        self._moved = True
         number = self._scroll.top + event.y - 1
         if event.x >= self.size.width - 1:
             return
