@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,15 @@ def ask(*argv: str) -> str:
     return subprocess.run(argv, input="", capture_output=True, text=True, timeout=30, check=True).stdout
 
 
-def left_behind(home: Path, command: str) -> list[list[bytes]]:
-    """The calls of a command of the stand-in that still run."""
+def left_behind(home: Path, command: str, patience: float = 10.0) -> list[list[bytes]]:
+    """The calls of a command of the stand-in that still run some time after they were killed."""
+    deadline = time.monotonic() + patience
+    while (found := _calls(home, command)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def _calls(home: Path, command: str) -> list[list[bytes]]:
     found: list[list[bytes]] = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:

@@ -404,8 +404,8 @@ def test_stopping_the_engine_leaves_running_jobs_alone_and_the_next_adopts_them(
 
 def test_a_reused_pid_is_never_touched(manager: BlockingJobManager, until: Until) -> None:
     manager.configure({"autostart": False})
-    manager.start_engine()
     job = manager.submit(sh("sleep 60"))[0]
+    manager.start_engine()
     until(lambda: one(manager, job).host)
     manager.stop_engine()
     assert "no engine" in manager.cancel([job])[0].words

@@ -247,12 +247,13 @@ class Terminal:
     """The sample on a pty."""
 
     def __init__(self, file: Path, environ: dict[str, str]) -> None:
-        inherited = {name: value for name, value in os.environ.items() if name not in ("TMUX", "STY", "NO_COLOR")}
+        others = ("TMUX", "STY", "NO_COLOR", "COLUMNS", "LINES")
+        inherited = {name: value for name, value in os.environ.items() if name not in others}
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 10, 250, 0, 0))
             environment = {**inherited, "TERM": "xterm-256color", **environ}
             os.execve(sys.executable, [sys.executable, "-c", PROGRAM, str(file)], environment)
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 10, 250, 0, 0))
         self.output = b""
 
     def until(self, pattern: bytes, timeout: float = 20.0) -> re.Match[bytes]:
