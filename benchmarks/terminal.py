@@ -131,6 +131,14 @@ class Emulator(pyte.Screen):
         return [[_seen(self.buffer[y][x]) for x in range(self.columns)] for y in range(self.lines)]
 
 
+def emulated(columns: int, lines: int) -> tuple[Emulator, pyte.Stream]:
+    """An empty screen as Textual sets it, without wrapping at the right margin, and what feeds it."""
+    screen = Emulator(columns, lines)
+    stream = pyte.Stream(screen)
+    stream.feed("\x1b[?7l")
+    return screen, stream
+
+
 def _seen(char: Char) -> tuple[Any, ...]:
     if char.data == " " and not (char.underscore or char.strikethrough or char.reverse or char.blink):
         return (" ", char.bg)

@@ -182,9 +182,7 @@ def _differing(old: Line, new: Line) -> Iterator[bool]:
 
 
 def _whole(line: Line, start: int, end: int) -> tuple[int, int]:
-    """The stretch with no wide character cut in half."""
-    while start and line.text[start] == REST:
-        start -= 1
+    """The stretch with no wide character cut in half. Its first half never stays the same when the second changes."""
     while end < len(line.text) and line.text[end] == REST:
         end += 1
     return start, end

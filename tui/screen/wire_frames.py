@@ -135,10 +135,10 @@ class Wire:
         self._shown = []
 
     def _send(self, outlet: Outlet) -> None:
-        if not outlet.ready:
+        picture, app = self._picture, self._app
+        if not outlet.ready or not app._running or app._closed:
             return
         self._pending = False
-        picture, app = self._picture, self._app
         cursor = app.screen.outer_size.clamp_offset(app.cursor_position)
         app._previous_cursor_position = cursor
         begin = ""
