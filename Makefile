@@ -8,7 +8,7 @@ demo: .venv/.run
 	$(BIN)/jobtui demo
 
 test: .venv/.dev
-	@folder=$$(mktemp -d /tmp/XXXXXX); $(BIN)/python -m pytest -n 2 --basetemp=$$folder/t; code=$$?; rm -rf $$folder; exit $$code
+	@folder=$$(mktemp -d /tmp/XXXXXX); $(BIN)/python -m pytest -n 3 --basetemp=$$folder/t; code=$$?; rm -rf $$folder; exit $$code
 
 # Real schedulers, from Debian packages, on loopback: needs root on Debian, and skips with a reason elsewhere.
 test-clusters: .venv/.dev
