@@ -136,26 +136,6 @@ def _chosen(given: tuple[str, ...], *, every: bool) -> list[WorkDir]:
     return list({workdir.path: workdir for workdir in found}.values())
 
 
-def _log_bug() -> str:
-    """Append the present traceback to the person's log file and return its path."""
-    import time
-    import traceback
-
-    from platformdirs import user_log_path
-
-    path = user_log_path("jobtui") / "errors.log"
-    # Not the whole command line: it may hold a job's secrets.
-    text = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {sys.argv[:2]}\n{traceback.format_exc()}\n"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file:
-            file.write(text)
-    except OSError:
-        sys.stderr.write(text)
-        return "the lines above"
-    return str(path)
-
-
 def _words_of(error: Exception) -> tuple[str, int] | None:
     """The message and exit code for an error that is no bug, None for a bug."""
     from ..core.filters import FilterError
@@ -211,7 +191,9 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 a bug, logged with its traceback
         words = _words_of(error)
         if words is None:
-            click.echo(f"jobtui: a bug in jobtui: {type(error).__name__}: {error}; see {_log_bug()}", err=True)
+            from .buglog import log_bug
+
+            click.echo(f"jobtui: a bug in jobtui: {type(error).__name__}: {error}; see {log_bug(error)}", err=True)
             return 1
         click.echo(f"jobtui: {words[0]}", err=True)
         return words[1]

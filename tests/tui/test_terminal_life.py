@@ -286,7 +286,7 @@ def test_it_runs_on_a_terminal_that_answers_nothing(start: Start) -> None:
 @pytest.mark.skipif(not shutil.which("tmux"), reason="there is no tmux")
 def test_in_tmux_the_same_is_shown_as_without_the_wire(tmp_path: Path) -> None:
     def shown(program: str, name: str) -> list[str]:
-        tmux = ["tmux", "-L", f"jobtui-{os.getpid()}-{name}", "-f", os.devnull]
+        tmux = ["tmux", "-S", str(tmp_path / f"{name}.tmux"), "-f", os.devnull]
         path = tmp_path / name
         path.write_text(program)
         command = f"{sys.executable} {path} {tmp_path}/kept"

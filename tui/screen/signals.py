@@ -14,8 +14,6 @@ from typing import Any
 
 from textual.app import App
 
-from .driver import ScreenDriver
-
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 # Seconds that the app may take to end; a thread that waits for a dead file server must not keep it.
 _PATIENCE = 5.0
@@ -63,12 +61,14 @@ def heed(app: App[Any], before_exit: Callable[[], None]) -> None:
         # In tests the app may run beside the main thread, where there are no handlers.
         with contextlib.suppress(ValueError):
             before[number] = signal.signal(number, heard)
-    if isinstance(app._driver, ScreenDriver):
-        app._driver.lost = lost
+    # Our own driver has it; any other says nothing of a lost terminal.
+    driver: Any = app._driver
+    if hasattr(driver, "lost"):
+        driver.lost = lost
 
 
 def _has_terminal(app: App[Any]) -> bool:
-    return not isinstance(app._driver, ScreenDriver) or app._driver.active
+    return getattr(app._driver, "active", True)
 
 
 def _end_later(app: App[Any], number: int) -> None:

@@ -5,16 +5,16 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
+from ..buglog import log_bug
+
 if TYPE_CHECKING:
     from .wire_frames import Wire
 
-_log = logging.getLogger("jobtui.screen")
 _APP = (
     "_batch_count",
     "_closed",
@@ -53,11 +53,7 @@ class _OtherTextualError(Exception):
     """Textual is not as it is known here."""
 
 
-def _tell(error: Exception) -> None:
-    _log.error("the screen is drawn by Textual alone: %s: %s", type(error).__name__, error)
-
-
-def attach(app: App[Any], report: Callable[[Exception], None] = _tell) -> Wire | None:
+def attach(app: App[Any], report: Callable[[Exception], object] = log_bug) -> Wire | None:
     """Let ``app``, which does not run yet, draw through a ``Wire``; None, and nothing is changed, where that cannot be.
 
     ``report`` hears why it is not possible, or later of an exception in the wire: then Textual's own output is used.

@@ -83,7 +83,7 @@ class Picture:
 class Wire:
     """Sends what an app shows."""
 
-    def __init__(self, app: App[Any], report: Callable[[Exception], None]) -> None:
+    def __init__(self, app: App[Any], report: Callable[[Exception], object]) -> None:
         """Stand between ``app`` and its driver; ``report`` hears of a bug here; then Textual does it."""
         self._app = app
         self._report = report
