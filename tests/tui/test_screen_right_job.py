@@ -236,9 +236,7 @@ def _keys(text: str) -> Iterable[str]:
 
 
 # Not shrunk: each example opens a screen, and the steps read well as they are.
-@settings(
-    max_examples=14, phases=[Phase.reuse, Phase.generate], deadline=None, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=14, phases=[Phase.reuse, Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(steps, min_size=10, max_size=40))
 def test_an_order_reaches_exactly_the_jobs_that_were_shown(
     tmp_path_factory: pytest.TempPathFactory, taken: list[tuple[Any, ...]]
