@@ -67,7 +67,7 @@ class Far:
         """What the machine said of itself when it was reached first; raises TransportError."""
         async with self._first:
             if self._greeting is None:
-                mark = _new_mark()
+                mark = fartext.new_mark()
                 answer = await self._call(fartext.greeting_script(mark), _PATIENCE)
                 greeting = fartext.read_greeting(answer, mark)
                 if greeting is None:
@@ -95,7 +95,7 @@ class Far:
 
     async def fetch(self, command: Command, env: Mapping[str, str]) -> Output:
         """Run a command there for the bytes that it writes; see Transport."""
-        output = await self.shell(fartext.command_script(command, _new_mark()), command.patience, env)
+        output = await self.shell(fartext.command_script(command, fartext.new_mark()), command.patience, env)
         if output.code == 127 and await self.lacking(command.argv[:1], env):
             raise TransportError("missing", f"there is no command {command.argv[0]} on {self.host}")
         return output
@@ -132,7 +132,7 @@ class Far:
 
     async def _converse(self, options: list[str], script: str, patience: float) -> Output:
         """Have one session: the script is sent once the far shell says that it waits for one."""
-        mark = _new_mark()
+        mark = fartext.new_mark()
         argv = ["ssh", *options, "--", self.host, fartext.opening(mark, patience)]
         child = start(argv, self._env, subprocess.PIPE)
         texts = bytearray(), bytearray()
@@ -217,10 +217,6 @@ _SETTINGS = (
 def _sharing(socket: str) -> list[str]:
     settings = ("ControlMaster=auto", f"ControlPath={socket}", f"ControlPersist={_PERSIST}")
     return [word for setting in settings for word in ("-o", setting)]
-
-
-def _new_mark() -> str:
-    return f"jobtui-{os.urandom(8).hex()}"
 
 
 def _socket_path(host: str, env: Mapping[str, str]) -> str:
