@@ -25,6 +25,7 @@ from .roster import Roster
 from .settings import Settings, SettingsError, read_settings
 from .starting import Starter
 from .verdict import Facts, judge
+from .wants import Wants
 from .workdir import WAKE, WorkDir
 
 _log = logging.getLogger("jobtui.engine")
@@ -82,6 +83,7 @@ class Engine:
     async def _drive(self, held: HeldLease, settings: Settings, stop_when_idle: bool) -> None:
         home = os.stat(self.workdir.path)
         self._home = (home.st_dev, home.st_ino)
+        self._wants = Wants(self.workdir)
         self._publisher = Publisher(self.workdir)
         roster = self._roster = Roster(self.workdir, self._publisher, settings)
         self._at_once = AtOnce(self.workdir, roster)
@@ -117,12 +119,13 @@ class Engine:
                 reconcile_at = now + _RECONCILE
                 roster.reconcile()
             self._take_hints()
+            await self._take_wants(now)
             roster.fire_timers()
             await self._settle(roster.take_dirty(_CHUNK))
             await self._starter.start_due()
             if self._publisher.pending and not roster.dirty and time.monotonic() >= flush_at:
                 flush_at = time.monotonic() + (_FLUSH if self._flush() else _TROUBLE_PAUSE)
-            if not roster.is_idle():
+            if not roster.is_idle() or self._wants.all:
                 idle_since = now
             elif stop_when_idle and now - idle_since >= roster.settings.linger:
                 return
@@ -200,6 +203,11 @@ class Engine:
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 os.unlink(path)
 
+    async def _take_wants(self, now: float) -> None:
+        """Have those schedulers asked that somebody looks at, and the others only for the sake of jobs."""
+        if self._wants.look(now):
+            await self._fleet.watch(self._wants.schedulers)
+
     # -- observing
 
     async def _settle(self, jobs: list[int]) -> None:
@@ -221,7 +229,7 @@ class Engine:
 
     async def _observe(self, name: str, items: list[tuple[int, Facts]]) -> None:
         first = items[0][1].spec
-        backend = await self._fleet.open(name, first.env_ref if first is not None else None)
+        backend = await self._fleet.for_job(name, first.env_ref if first is not None else None)
         lane = self._fleet.lanes.get(name)
         if backend is not None and lane is None:
             await self._at_once.observe(backend, items)
@@ -238,6 +246,6 @@ class Engine:
         facts_of, self._roster.left_behind = self._roster.left_behind, []
         for facts in facts_of:
             assert facts.spec is not None and facts.begin is not None
-            backend = await self._fleet.open(facts.spec.backend)
+            backend = await self._fleet.for_job(facts.spec.backend)
             if backend is not None:
                 await self._at_once.stop_leftovers(backend, facts)

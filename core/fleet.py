@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from anyio.abc import TaskGroup
@@ -44,24 +45,38 @@ class Fleet:
         self._answered = answered
         self._backends: dict[str, Backend] = {}
         self._environments: dict[str, dict[str, str]] = {}
+        self._watched: frozenset[str] = frozenset()
         self.lanes: dict[str, Lane] = {}
 
-    async def open(self, name: str, env_ref: str | None = None) -> Backend | None:
+    async def for_job(self, name: str, env_ref: str | None = None) -> Backend | None:
         """The back end of that name, ready for use; None (logged) where it is not installed.
 
         ``env_ref``: the environment of a job for it, in which its commands will run.
         """
+        return self._backends.get(name) or await self._open(name, self.environment(env_ref))
+
+    async def watch(self, wanted: Mapping[str, Mapping[str, str]]) -> None:
+        """Have these back ends asked also while no job needs it, in these environments, and no others."""
+        self._watched = frozenset(wanted)
+        for name, env in wanted.items():
+            await self._open(name, env)
+        for name, lane in self.lanes.items():
+            lane.watch(name in wanted)
+
+    async def _open(self, name: str, env: Mapping[str, str]) -> Backend | None:
+        """The back end of that name, whose commands run in the environment ``env`` unless it is in use already."""
         if name not in self._backends:
             try:
                 kind = load(name)
             except BackendMissingError as error:
                 _log.error("%s", error)
                 return None
-            surroundings = Surroundings(self.environment(env_ref), self._hint, self._workdir.file(LOG), split(name)[1])
+            surroundings = Surroundings(env, self._hint, self._workdir.file(LOG), split(name)[1])
             backend = self._backends[name] = await self._stack.enter_async_context(kind(surroundings))
             if backend.polled:
                 lane = self.lanes[name] = Lane(name, backend, self._workdir, self._roster, self._answered, self._ring)
                 lane.start(self._tasks)
+                lane.watch(name in self._watched)
         return self._backends[name]
 
     def get(self, name: str) -> Backend | None:

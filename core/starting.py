@@ -46,7 +46,9 @@ class Starter:
 
     async def _start_some(self, name: str, yard: Yard, now: float) -> None:
         roster, first = self._roster, yard.ready.first()
-        backend = await self._fleet.open(name, roster.tracked[first].spec.env_ref) if first in roster.tracked else None
+        backend = (
+            await self._fleet.for_job(name, roster.tracked[first].spec.env_ref) if first in roster.tracked else None
+        )
         lane = self._fleet.lanes.get(name)
         room = roster.settings.submission_batch if lane is None else min(roster.settings.submission_batch, lane.room)
         if room < 1:
