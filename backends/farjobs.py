@@ -1,4 +1,4 @@
-"""The folders of jobs on another machine: how they are made there, and how all that is new in them comes back at once."""
+"""The folders of jobs on another machine: how they are made there, and how what is new in them comes back at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..core.backend import Handle, Record, Request
 from .dialect import Reply
 from .far import Far
 from .fartext import here_document, new_mark
-from .transport import Output
+from .transport import Output, TransportError
 
 # Where the folders of jobs are, below the home of the person there.
 _PLACE = ".local/state/jobtui"
@@ -98,8 +98,7 @@ class FarJobs:
         for request in requests:
             for earlier in range(1, request.attempt):
                 lines.append(_CLOSE.format(folder=shlex.quote(f"{root}/{folder_of(request.job, earlier)}")))
-            with open(request.script, "rb") as file:
-                text = here_document(file.read(), new_mark())
+            text = here_document(_content(request.script), new_mark())
             folder = shlex.quote(f"{root}/{folder_of(request.job, request.attempt)}")
             lines.append(_STAGE.format(folder=folder, script=SCRIPT, text=text))
         return "\n".join(lines), _PATIENCE + sum(map(len, lines)) / _BYTES_A_SECOND
@@ -117,20 +116,30 @@ class FarJobs:
         for handle in handles:
             known = "b" if handle.begin is not None else "a" if handle.jid is None else "-"
             looks.append(f"jt_look {folder_of(handle.job, handle.attempt)} {known}")
-        return "\n".join([f"if cd -- {self.root} 2>/dev/null; then", _LOOK, *looks, _LOOKED, "else echo looked; fi"])
+        return "\n".join(
+            [f"if cd -- {self.root} 2>/dev/null; then", _LOOK, *looks, _LOOKED, "else echo nowhere; echo looked; fi"]
+        )
 
     async def void(self, handles: Sequence[Handle]) -> dict[int, bool]:
         """Take the start of attempts away from scripts that have not started yet; see ``FarFolders``."""
         folders = {folder_of(handle.job, handle.attempt): handle.job for handle in handles}
         calls = [f"jt_void {folder}" for folder in folders]
         script = "\n".join([f"umask 077; mkdir -p {self.root} && cd -- {self.root} || return 0", _VOID, *calls])
-        output = await self.far.shell(script, _PATIENCE)
+        try:
+            output = await self.far.shell(script, _PATIENCE)
+        except TransportError:
+            return {}
         told: dict[int, bool] = {}
         for line in output.out.decode("utf-8", "replace").splitlines():
             word, _, folder = line.partition(" ")
             if folder in folders and word in ("void", "begun"):
                 told[folders[folder]] = word == "void"
         return told
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def folder_of(job: int, attempt: int) -> str:
@@ -212,7 +221,8 @@ jt_a={answer}
 {command} >"$jt_a.out" 2>"$jt_a.err" {given}
 jt_rc=$?
 cat "$jt_a.out"; cat "$jt_a.err" >&2
-{{ echo "$jt_rc"; sed 's/^/1 /' "$jt_a.out"; sed 's/^/2 /' "$jt_a.err"; echo end; }} >"$jt_a.new" && mv "$jt_a.new" "$jt_a"
+{{ echo "$jt_rc"; sed 's/^/1 /' "$jt_a.out"; sed 's/^/2 /' "$jt_a.err"; echo end; }} >"$jt_a.new"
+mv "$jt_a.new" "$jt_a"
 rm -f "$jt_a.out" "$jt_a.err"
 return "$jt_rc"
 """
@@ -229,4 +239,3 @@ def submitted(output: Output) -> Reply | None:
     if not output.out.startswith(_STAGED):
         return None
     return msgspec.structs.replace(output.reply(), out=output.out[len(_STAGED) :].decode("utf-8", "replace"))
-

@@ -344,6 +344,14 @@ def installed() -> dict[str, str]:
     return {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
 
 
+def here() -> list[str]:
+    """The names of those that can run jobs on this machine."""
+    from importlib.metadata import entry_points
+
+    entries = entry_points(group=ENTRY_POINTS)
+    return [entry.name for entry in entries if entry.load().reach != "far"]
+
+
 def split(name: str) -> tuple[str, str]:
     """The kind of back end and the host in ``kind@host``; no host stands for this machine."""
     kind, _, host = name.partition("@")

@@ -147,7 +147,7 @@ def place_here(workdir: str, job: int) -> Place:
 
 
 def place_there(root: str, job: int, attempt: int) -> Place:
-    """The folder of a job's attempt on another machine, where the shell word ``root`` stands for what holds them all."""
+    """The folder of a job's attempt on another machine; ``root`` is the shell word for what holds them all there."""
     return Place(root, f"{root}/{job}.{attempt}", far=True)
 
 
@@ -159,13 +159,12 @@ def _enter(cwd: str, place: Place) -> str:
     return 'cd -- "$HOME" 2>/dev/null' + (f" && cd -- {shlex.quote('./' + below)} 2>/dev/null" if below else "")
 
 
-def job_script(
-    spec: JobSpec, job: int, attempt: int, place: Place, shown_env: dict[str, str], own_id: str = ""
-) -> str:
+def job_script(spec: JobSpec, job: int, attempt: int, place: Place, shown_env: dict[str, str], own_id: str = "") -> str:
     """The text of the job script for one attempt.
 
-    ``place`` is where the job finds its folder; ``shown_env`` are the variables that the script sets itself (the person's own and those of the back end). ``own_id``: the shell word by which the
-    script finds what its scheduler calls it.
+    ``place`` is where the job finds its folder; ``shown_env`` are the variables that the script sets itself (the
+    person's own and those of the back end). ``own_id``: the shell word by which the script finds what its scheduler
+    calls it.
     """
     command = [spec.shell] if spec.shell is not None else list(spec.command)
     argv = shlex.join(["/bin/sh", "-c", *command] if spec.shell is not None else command)
