@@ -76,6 +76,7 @@ class Lane:
         self._probed = False
         self._words = ""
         self._answered_at = 0.0
+        self._watched = False
         self._wake = anyio.Event()
         shared = not file_system(workdir.path).local
         self._rc_grace = _RC_GRACE_SHARED if shared else _RC_GRACE_LOCAL
@@ -88,6 +89,12 @@ class Lane:
         tasks.start_soon(self._keep_polling)
         tasks.start_soon(self._keep_looking)
         tasks.start_soon(self._orders.run)
+
+    def watch(self, on: bool) -> None:
+        """Ask the scheduler also while no job needs it: somebody looks at what else it has."""
+        if on and not self._watched:
+            self._stir()
+        self._watched = on
 
     async def finish(self, seconds: float) -> None:
         """Wait for the answers to submissions that are under way, so that nobody has to look for them later."""
@@ -280,7 +287,7 @@ class Lane:
         while True:
             self._wake = anyio.Event()
             self._forget_ended()
-            pause = self._plan.due - time.monotonic() if self._known else float("inf")
+            pause = self._plan.due - time.monotonic() if self._known or self._watched else float("inf")
             if pause <= 0:
                 try:
                     await self._poll()
@@ -315,7 +322,7 @@ class Lane:
         at = time.monotonic()
         snapshot = await self.backend.poll([known.handle for known in asked.values()])
         now = time.monotonic()
-        running = False
+        running = self._watched and any(other.seen.presence == "running" for other in snapshot.others)
         for job, known in asked.items():
             if self._known.get(job) is not known:
                 continue
