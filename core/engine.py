@@ -27,6 +27,7 @@ from .backend import (
     mark,
     split,
 )
+from .fetcher import Fetcher
 from .groups import single_errors
 from .job import IN_FLIGHT, Accepted, EngineEnd, Obeyed, Order, Reason, Resources, State, Submitting
 from .lane import Lane
@@ -108,6 +109,7 @@ class Engine:
         self._roster = Roster(self.workdir, self._publisher, settings)
         try:
             async with anyio.create_task_group() as self._tasks, contextlib.AsyncExitStack() as self._stack:
+                self._fetcher = Fetcher(self.workdir, self._tasks, self._backend, self._roster.is_over)
                 self._tasks.start_soon(self._listen)
                 self._roster.load()
                 await self._loop(held, stop_when_idle)
@@ -221,6 +223,7 @@ class Engine:
         """Have those schedulers asked that somebody looks at, and the others only for the sake of jobs."""
         if not self._wants.look(now):
             return
+        self._fetcher.want(self._wants.logs)
         wanted = self._wants.schedulers
         for name, env in wanted.items():
             await self._open(name, env)

@@ -1,4 +1,4 @@
-"""Fetches what is looked at of logs on other machines: the engine's hand for them, all of a back end in one round trip."""
+"""Fetches what is looked at of logs on other machines, for the engine: all of a back end in one round trip."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from typing import NamedTuple
 
 import anyio
 import anyio.lowlevel
+import msgspec
 from anyio.abc import TaskGroup
 
 from . import metadir
@@ -68,42 +70,58 @@ class _Looked:
         return self.due == float("inf")
 
 
+class _Asked(NamedTuple):
+    """A piece that is asked for; ``over``: the attempt had ended by then; ``front``: it is for the beginning."""
+
+    looked: _Looked
+    wanted: Wanted
+    over: bool
+    front: bool
+
+
 class Fetcher:
     """Keeps the copies of those far logs up to date that somebody looks at."""
 
     def __init__(
-        self, workdir: WorkDir, tasks: TaskGroup, open_backend: Open, facts_of: Callable[[int], Facts | None],
-        is_over: Callable[[int, int], bool],
+        self, workdir: WorkDir, tasks: TaskGroup, open_backend: Open, is_over: Callable[[int, int], bool]
     ) -> None:
         """Work in ``tasks``. ``open_backend``: the back end of a name, for a job's environment.
 
-        ``facts_of``: what is known of a job; ``is_over``: whether an attempt of it has ended.
+        ``is_over``: whether an attempt of a job has ended.
         """
         self._workdir, self._tasks = workdir, tasks
-        self._open, self._facts_of, self._is_over = open_backend, facts_of, is_over
-        self._looked: dict[LogWant, _Looked] = {}
+        self._open, self._is_over = open_backend, is_over
+        self._looked: dict[tuple[int, int, str], _Looked] = {}
         self._at_work: set[str] = set()
         self._bells: dict[str, anyio.Event] = {}
 
     def want(self, wants: Iterable[LogWant]) -> None:
         """Keep these logs up to date from now on, and no others."""
-        wants = set(wants)
-        watched = {(want.job, want.attempt, want.stream) for want in self._looked}
-        for want in self._looked.keys() - wants:
-            del self._looked[want]
-        for want in wants - self._looked.keys():
-            facts = self._facts_of(want.job)
-            if facts is None or facts.spec is None or not split(facts.spec.backend)[1]:
-                continue
-            looked = _Looked(want, facts.spec.backend, facts.spec.tag, facts.spec.env_ref)
-            looked.anew = (want.job, want.attempt, want.stream) not in watched
-            self._looked[want] = looked
+        wants = list(wants)
+        whole = {(want.job, want.attempt, want.stream) for want in wants if want.whole}
+        logs = {(want.job, want.attempt, want.stream): want for want in wants}
+        for key in self._looked.keys() - logs.keys():
+            del self._looked[key]
+        for key, want in logs.items():
+            want = msgspec.structs.replace(want, whole=key in whole)
+            looked = self._looked.get(key) or self._new(want)
+            if looked is not None:
+                if want != looked.want:
+                    looked.want, looked.due = want, 0.0
+                self._looked[key] = looked
         for name in {looked.backend for looked in self._looked.values()}:
             if name not in self._at_work:
                 self._at_work.add(name)
                 self._tasks.start_soon(self._serve, name)
             elif name in self._bells:
                 self._bells[name].set()
+
+    def _new(self, want: LogWant) -> _Looked | None:
+        """What a log that nobody looked at until now is; None where it is on this machine, or nowhere."""
+        facts = self._facts(want.job)
+        if facts is None or facts.spec is None or not split(facts.spec.backend)[1]:
+            return None
+        return _Looked(want, facts.spec.backend, facts.spec.tag, facts.spec.env_ref)
 
     async def _serve(self, name: str) -> None:
         """Fetch from one back end while anything of it is looked at."""
@@ -147,6 +165,11 @@ class Fetcher:
                 await self._take(question, piece)
             except OSError as error:
                 self._troubled(question.looked, error)
+        for one in due:
+            try:
+                await self._see_to_front(one)
+            except OSError as error:
+                self._troubled(one, error)
         return sum(len(piece.data) for piece in reading.pieces) if reading is not None else 0, False
 
     def _mirror(self, one: _Looked) -> Mirror:
@@ -167,9 +190,15 @@ class Fetcher:
             asked.append(_Asked(one, Wanted(handle, name, *front), over, True))
         return asked
 
+    def _facts(self, job: int) -> Facts | None:
+        try:
+            return metadir.read_facts(self._workdir.metadir(job))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
     def _handle(self, one: _Looked) -> Handle:
         path, want = self._workdir.metadir(one.want.job), one.want
-        facts = self._facts_of(want.job)
+        facts = self._facts(want.job)
         if facts is None or facts.attempt != want.attempt:
             return Handle(want.job, want.attempt, one.tag, None, path, None)
         jid = facts.accepted.jid if facts.accepted is not None else None
@@ -177,22 +206,28 @@ class Fetcher:
 
     async def _take(self, question: _Asked, piece: Piece) -> None:
         one, wanted = question.looked, question.wanted
-        mirror = self._mirror(one)
+        mirror, asked = self._mirror(one), (wanted.start, wanted.most)
         if question.front:
-            mirror.take_front((wanted.start, wanted.most), piece)
-            if mirror.lacks_front and mirror.ask_front(1) is None:
-                while not mirror.join_front():
-                    await anyio.lowlevel.checkpoint()
-            if mirror.lacks_front and not piece.trouble:
-                one.due = 0.0
+            mirror.take_front(asked, piece)
             return
-        grew = mirror.take((wanted.start, wanted.most), piece, time.time(), over=question.over)
+        grew = mirror.take(asked, piece, time.time(), over=question.over)
         one.pause = next_pause(one.pause, grew=grew)
         one.due = time.monotonic() + one.pause
         if mirror.behind and not piece.trouble:
             one.due = 0.0
         elif mirror.far.over:
             one.due = float("inf")
+
+    async def _see_to_front(self, one: _Looked) -> None:
+        """Join the beginning once it is here; until then, go on with it."""
+        mirror = self._mirror(one)
+        if not one.want.whole or not mirror.lacks_front or mirror.far.trouble or mirror.far.size is None:
+            return
+        if mirror.ask_front(1) is not None:
+            one.due = 0.0
+            return
+        while not mirror.join_front():
+            await anyio.lowlevel.checkpoint()
 
     def _troubled(self, one: _Looked, error: OSError) -> None:
         """A copy cannot be written; the others go on."""

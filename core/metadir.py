@@ -40,7 +40,7 @@ SCHED = "job.sched"
 PROGRESS = "job.progress"
 STATUS = "job.status"
 RETRY = "job.retry"
-# Behind the name of a log: what is known of the far file that it is a copy of, and the copy's beginning as it is fetched.
+# Behind a log's name: what is known of the far file that it is a copy of, and the beginning while it is fetched.
 FAR, FRONT = ".far", ".front"
 
 # What belongs to one attempt, in the order in which it is moved away: what proves that it ran goes last.
