@@ -32,6 +32,7 @@ from .groups import single_errors
 from .job import IN_FLIGHT, Accepted, EngineEnd, Obeyed, Order, Reason, Resources, State, Submitting
 from .lane import Lane
 from .lease import RENEWAL, HeldLease, take
+from .links import LinkKeeper
 from .publisher import Publisher
 from .queue import Yard
 from .roster import Roster
@@ -247,13 +248,20 @@ class Engine:
             except BackendMissingError as error:
                 _log.error("%s", error)
                 return None
-            surroundings = Surroundings(env, self.hint, self.workdir.file(LOG), split(name)[1])
+            link = LinkKeeper(self.workdir, name, lambda: self._link_is_back(name))
+            surroundings = Surroundings(env, self.hint, self.workdir.file(LOG), split(name)[1], link.heard)
             backend = self._backends[name] = await self._stack.enter_async_context(kind(surroundings))
             if backend.polled:
                 lane = self._lanes[name] = Lane(name, backend, self.workdir, self._roster, self._answered, self.ring)
                 lane.start(self._tasks)
                 lane.watch(name in self._wants.schedulers)
         return self._backends[name]
+
+    def _link_is_back(self, name: str) -> None:
+        """A machine answers again: ask soon for what was missed."""
+        self._fetcher.stir(name)
+        if name in self._lanes:
+            self._lanes[name].link_is_back()
 
     async def _settle(self, jobs: list[int]) -> None:
         """Judge these jobs by their facts, asking the back ends where the facts do not decide."""

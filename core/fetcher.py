@@ -116,6 +116,14 @@ class Fetcher:
             elif name in self._bells:
                 self._bells[name].set()
 
+    def stir(self, name: str) -> None:
+        """Look again at once at what waits for one back end."""
+        for one in self._looked.values():
+            if one.backend == name and one.due != float("inf"):
+                one.due = 0.0
+        if name in self._bells:
+            self._bells[name].set()
+
     def _new(self, want: LogWant) -> _Looked | None:
         """What a log that nobody looked at until now is; None where it is on this machine, or nowhere."""
         facts = self._facts(want.job)

@@ -40,11 +40,11 @@ class Link(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class LinkKeeper:
-    """The engine's note of one link; ``changed`` is called when it was lost or came back."""
+    """The engine's note of one link; ``back`` is called when it was lost and is there again."""
 
-    def __init__(self, workdir: WorkDir, backend: str, changed: Callable[[], object]) -> None:
+    def __init__(self, workdir: WorkDir, backend: str, back: Callable[[], object]) -> None:
         """Go on from what was noted last."""
-        self._workdir, self._backend, self._changed = workdir, backend, changed
+        self._workdir, self._backend, self._back = workdir, backend, back
         self.link = _read(workdir.file(_PREFIX + backend))
         self._written = 0.0
 
@@ -57,8 +57,8 @@ class LinkKeeper:
         link = self.link = Link(self._backend, since, at, now, trouble)
         if turned or trouble or not 0 <= now - self._written < _STEP:
             self._write(link)
-        if turned:
-            self._changed()
+        if turned and before is not None and not trouble:
+            self._back()
 
     def _write(self, link: Link) -> None:
         self._written = link.tried
