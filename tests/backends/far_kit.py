@@ -30,7 +30,7 @@ NAME = "test@far"
 
 
 class FarSide:
-    """The other machine, as a folder: ``JOB.ATTEMPT/job.stdout``, ``JOB.end``, and ``down`` while it cannot be reached."""
+    """The other machine, as a folder: ``JOB.ATTEMPT/job.stdout``, ``JOB.end``, and ``down`` while the link is lost."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -125,4 +125,3 @@ class FarBackend:
             for one in wanted
         ]
         return await read_parts(Here(), {"PATH": os.environ["PATH"]}, parts)
-

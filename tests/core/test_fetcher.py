@@ -10,14 +10,13 @@ from typing import Any
 
 import anyio
 import pytest
+from far_kit import NAME, FarBackend, FarSide
 
 from jobtui.core import BlockingJobManager, Engine, JobManager, JobSpec, Settings, WorkDir
 from jobtui.core.farlog import FarLog
 from jobtui.core.fetcher import next_most, next_pause
 from jobtui.core.mirror import FIRST, read_far
 from jobtui.core.wants import LogWant, Looking, Want
-
-from far_kit import NAME, FarBackend, FarSide
 
 Until = Callable[..., Any]
 
@@ -26,8 +25,7 @@ Until = Callable[..., Any]
 def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FarSide:
     side = FarSide(tmp_path / "far")
     monkeypatch.setattr(FarBackend, "folder", side.folder)
-    monkeypatch.setattr("jobtui.core.engine.load", lambda name: FarBackend)
-    monkeypatch.setattr("jobtui.core.orders.load", lambda name: FarBackend, raising=False)
+    monkeypatch.setattr("jobtui.core.fleet.load", lambda name: FarBackend)
     return side
 
 
