@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 
+from .logcopy import Far, read_far
 from .logfile import BLOCK, Added, LogFile
-from .mirror import Far, read_far
 
 # How often a copy is opened that does not fit what is known of it, and the seconds in between.
 _TRIES, _MOMENT = 5, 0.005

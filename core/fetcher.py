@@ -15,7 +15,7 @@ from anyio.abc import TaskGroup
 
 from . import metadir
 from .backend import Backend, FarFiles, Handle, Piece, Wanted, split
-from .mirror import FIRST, Mirror
+from .logcopy import FIRST, LogCopy
 from .verdict import Facts
 from .wants import LogWant
 from .workdir import WorkDir
@@ -180,20 +180,20 @@ class Fetcher:
                 self._troubled(one, error)
         return sum(len(piece.data) for piece in reading.pieces) if reading is not None else 0, False
 
-    def _mirror(self, one: _Looked) -> Mirror:
+    def _copy(self, one: _Looked) -> LogCopy:
         """Made anew for each use: an attempt's files move when the next one is opened."""
         path = log_path(self._workdir.metadir(one.want.job), one.want.attempt, one.want.stream)
-        return Mirror(path, split(one.backend)[1])
+        return LogCopy(path, split(one.backend)[1])
 
     def _questions(self, one: _Looked, most: int) -> list[_Asked]:
-        want, mirror = one.want, self._mirror(one)
+        want, copy = one.want, self._copy(one)
         over = self._is_over(want.job, want.attempt)
         handle = self._handle(one)
         name = metadir.STDOUT if want.stream == "stdout" else metadir.STDERR
-        start, count = mirror.ask(most, anew=one.anew)
+        start, count = copy.ask(most, anew=one.anew)
         one.anew = False
         asked = [_Asked(one, Wanted(handle, name, start, count), over, False)]
-        front = mirror.ask_front(most) if want.whole and mirror.lacks_front else None
+        front = copy.ask_front(most) if want.whole and copy.lacks_front else None
         if front is not None:
             asked.append(_Asked(one, Wanted(handle, name, *front), over, True))
         return asked
@@ -214,27 +214,27 @@ class Fetcher:
 
     async def _take(self, question: _Asked, piece: Piece) -> None:
         one, wanted = question.looked, question.wanted
-        mirror, asked = self._mirror(one), (wanted.start, wanted.most)
+        copy, asked = self._copy(one), (wanted.start, wanted.most)
         if question.front:
-            mirror.take_front(asked, piece)
+            copy.take_front(asked, piece)
             return
-        grew = mirror.take(asked, piece, time.time(), over=question.over)
+        grew = copy.take(asked, piece, time.time(), over=question.over)
         one.pause = next_pause(one.pause, grew=grew)
         one.due = time.monotonic() + one.pause
-        if mirror.behind and not piece.trouble:
+        if copy.behind and not piece.trouble:
             one.due = 0.0
-        elif mirror.far.over:
+        elif copy.far.over:
             one.due = float("inf")
 
     async def _see_to_front(self, one: _Looked) -> None:
         """Join the beginning once it is here; until then, go on with it."""
-        mirror = self._mirror(one)
-        if not one.want.whole or not mirror.lacks_front or mirror.far.trouble or mirror.far.size is None:
+        copy = self._copy(one)
+        if not one.want.whole or not copy.lacks_front or copy.far.trouble or copy.far.size is None:
             return
-        if mirror.ask_front(1) is not None:
+        if copy.ask_front(1) is not None:
             one.due = 0.0
             return
-        while not mirror.join_front():
+        while not copy.join_front():
             await anyio.lowlevel.checkpoint()
 
     def _troubled(self, one: _Looked, error: OSError) -> None:

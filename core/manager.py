@@ -21,8 +21,8 @@ from .job import ENDED, JobRow, JobSpec, Outcome, State
 from .journal import Change
 from .lease import Lease
 from .links import Link, read_links
+from .logcopy import Far, read_far
 from .logfile import Added, LogFile
-from .mirror import Far, read_far
 from .progress import ProgressReader
 from .seen import Seen, read_seen
 from .supervisor import ensure_engine

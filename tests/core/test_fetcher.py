@@ -15,7 +15,7 @@ from far_kit import NAME, FarBackend, FarSide
 from jobtui.core import BlockingJobManager, Engine, JobManager, JobSpec, Settings, WorkDir
 from jobtui.core.farlog import FarLog
 from jobtui.core.fetcher import next_most, next_pause
-from jobtui.core.mirror import FIRST, read_far
+from jobtui.core.logcopy import FIRST, read_far
 from jobtui.core.wants import LogWant, Looking, Want
 
 Until = Callable[..., Any]

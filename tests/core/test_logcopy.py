@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from jobtui.core.backend import Piece
 from jobtui.core.farlog import FarLog
+from jobtui.core.logcopy import FIRST, LogCopy, read_far
 from jobtui.core.metadir import FAR, FRONT
-from jobtui.core.mirror import FIRST, Mirror, read_far
 
 MOST = 1000
 
@@ -24,9 +24,9 @@ def piece(data: bytes, asked: tuple[int, int]) -> Piece:
 
 
 def look(path: Path, data: bytes, *, anew: bool = False, over: bool = False, most: int = MOST) -> bool:
-    mirror = Mirror(str(path), "far")
-    asked = mirror.ask(most, anew=anew)
-    return mirror.take(asked, piece(data, asked), 1000.0, over=over)
+    copy = LogCopy(str(path), "far")
+    asked = copy.ask(most, anew=anew)
+    return copy.take(asked, piece(data, asked), 1000.0, over=over)
 
 
 def here(path: Path) -> bytes:
@@ -63,18 +63,18 @@ def test_what_was_added_in_many_pieces_is_joined_byte_by_byte(tmp_path: Path) ->
 def test_a_log_that_was_cut_off_or_replaced_is_begun_anew(tmp_path: Path) -> None:
     path = tmp_path / "job.stdout"
     look(path, b"a" * 500)
-    life = Mirror(str(path), "far").far.life
+    life = LogCopy(str(path), "far").far.life
     for other in (b"short", b"b" * 900):
         assert look(path, other) and not path.exists()
         assert look(path, other) and here(path) == other
-    assert Mirror(str(path), "far").far.life != life
+    assert LogCopy(str(path), "far").far.life != life
 
 
 def test_a_far_file_that_vanishes_takes_nothing_away(tmp_path: Path) -> None:
     path = tmp_path / "job.stdout"
     look(path, b"kept")
-    mirror = Mirror(str(path), "far")
-    mirror.take(mirror.ask(MOST, anew=False), Piece(), 2000.0, over=False)
+    copy = LogCopy(str(path), "far")
+    copy.take(copy.ask(MOST, anew=False), Piece(), 2000.0, over=False)
     assert here(path) == b"kept"
     far = read_far(str(path))
     assert far is not None and far.size is None and far.at == 2000.0
@@ -83,8 +83,8 @@ def test_a_far_file_that_vanishes_takes_nothing_away(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_says_why_and_is_not_over(tmp_path: Path) -> None:
     path = tmp_path / "job.stdout"
     look(path, b"kept")
-    mirror = Mirror(str(path), "far")
-    mirror.take(mirror.ask(MOST, anew=False), Piece(trouble="it cannot be read there"), 2000.0, over=True)
+    copy = LogCopy(str(path), "far")
+    copy.take(copy.ask(MOST, anew=False), Piece(trouble="it cannot be read there"), 2000.0, over=True)
     far = read_far(str(path))
     assert far is not None and (far.trouble, far.over, far.size) == ("it cannot be read there", False, 4)
 
@@ -123,19 +123,19 @@ def test_the_beginning_is_fetched_in_pieces_and_joined_while_the_log_grows(tmp_p
     look(path, data)
     reader = FarLog(str(path))
     seen = reader.read(FIRST).data
-    while (asked := Mirror(str(path), "far").ask_front(FIRST // 3)) is not None:
-        Mirror(str(path), "far").take_front(asked, piece(data, asked))
+    while (asked := LogCopy(str(path), "far").ask_front(FIRST // 3)) is not None:
+        LogCopy(str(path), "far").take_front(asked, piece(data, asked))
         data += b"more"
         look(path, data, most=FIRST)
         seen += reader.read(FIRST).data
-    while not Mirror(str(path), "far").join_front():
+    while not LogCopy(str(path), "far").join_front():
         pass
     assert here(path) == data and not os.path.exists(f"{path}{FRONT}")
     # Who reads along is not given anything twice, and misses nothing.
     while added := reader.read().data:
         seen += added
     assert data.endswith(seen) and reader.missed == len(data) - len(seen)
-    assert not Mirror(str(path), "far").lacks_front
+    assert not LogCopy(str(path), "far").lacks_front
 
 
 def test_a_beginning_of_another_file_is_thrown_away(tmp_path: Path) -> None:
@@ -143,20 +143,20 @@ def test_a_beginning_of_another_file_is_thrown_away(tmp_path: Path) -> None:
     data = b"a" * 2 * FIRST
     look(path, data)
     Path(f"{path}{FRONT}").write_bytes(b"b" * 1000)
-    asked = Mirror(str(path), "far").ask_front(MOST)
+    asked = LogCopy(str(path), "far").ask_front(MOST)
     assert asked is not None
-    Mirror(str(path), "far").take_front(asked, piece(data, asked))
+    LogCopy(str(path), "far").take_front(asked, piece(data, asked))
     assert not os.path.exists(f"{path}{FRONT}")
 
 
 def test_after_a_long_absence_a_log_that_grew_much_is_begun_at_its_end(tmp_path: Path) -> None:
     path = tmp_path / "job.stdout"
     look(path, b"x" * 100)
-    far = Mirror(str(path), "far")
+    far = LogCopy(str(path), "far")
     asked = far.ask(MOST, anew=True)
     far.take(asked, Piece(asked[0], b"x" * asked[1], 2**30), 1000.0, over=False)
-    assert Mirror(str(path), "far").ask(MOST, anew=False)[0] > 0
-    assert Mirror(str(path), "far").ask(MOST, anew=True) == (-FIRST, FIRST)
+    assert LogCopy(str(path), "far").ask(MOST, anew=False)[0] > 0
+    assert LogCopy(str(path), "far").ask(MOST, anew=True) == (-FIRST, FIRST)
 
 
 def test_a_reader_is_told_when_the_log_began_anew(tmp_path: Path) -> None:

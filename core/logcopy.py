@@ -86,7 +86,7 @@ def from_a_line_on(piece: Piece) -> tuple[int, bytes]:
     return piece.start + newline + 1, piece.data[newline + 1 :]
 
 
-class Mirror:
+class LogCopy:
     """The copy at ``path``. One writer has it; every call is short, and raises OSError where it cannot be written."""
 
     def __init__(self, path: str, host: str) -> None:
