@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import anyio
 
@@ -35,6 +35,18 @@ class TransportError(Exception):
         self.kind = kind
 
 
+class Output(NamedTuple):
+    """What a command came to: its exit code, and its output as it was."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+    def reply(self) -> Reply:
+        """The same as text."""
+        return Reply(self.code, self.out.decode("utf-8", "replace"), self.err.decode("utf-8", "replace"))
+
+
 class Transport(Protocol):
     """Runs commands, here or on another machine."""
 
@@ -45,11 +57,19 @@ class Transport(Protocol):
         """
         ...
 
+    async def fetch(self, command: Command, env: Mapping[str, str]) -> Output:
+        """Run a command whose output is no text, such as pieces of a job's files; else as ``run``."""
+        ...
+
 
 class Here:
     """Runs commands on this machine."""
 
     async def run(self, command: Command, env: Mapping[str, str]) -> Reply:
+        """See Transport."""
+        return (await self.fetch(command, env)).reply()
+
+    async def fetch(self, command: Command, env: Mapping[str, str]) -> Output:
         """Run a command in a session of its own; see Transport."""
         child = _start(command, env)
         try:
@@ -59,7 +79,7 @@ class Here:
             raise TransportError("timeout", f"{command.argv[0]} gave no answer in {command.patience:g} s") from None
         finally:
             _end(child)
-        return Reply(child.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+        return Output(child.returncode, out, err)
 
 
 def _start(command: Command, env: Mapping[str, str]) -> subprocess.Popen[bytes]:

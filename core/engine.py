@@ -37,6 +37,7 @@ from .roster import Roster
 from .script import job_script
 from .settings import Settings, SettingsError, read_settings
 from .verdict import Facts, Observation, due_orders, judge
+from .wants import Wants
 from .workdir import LOG, WAKE, WorkDir
 
 _log = logging.getLogger("jobtui.engine")
@@ -102,6 +103,7 @@ class Engine:
         self._backends: dict[str, Backend] = {}
         self._lanes: dict[str, Lane] = {}
         self._no_starts_before = 0.0
+        self._wants = Wants(self.workdir)
         self._publisher = Publisher(self.workdir)
         self._roster = Roster(self.workdir, self._publisher, settings)
         try:
@@ -134,12 +136,13 @@ class Engine:
                 reconcile_at = now + _RECONCILE
                 roster.reconcile()
             self._take_hints()
+            await self._take_wants(now)
             roster.fire_timers()
             await self._settle(roster.take_dirty(_CHUNK))
             await self._start_due()
             if self._publisher.pending and not roster.dirty and time.monotonic() >= flush_at:
                 flush_at = time.monotonic() + (_FLUSH if self._flush() else _TROUBLE_PAUSE)
-            if not roster.is_idle():
+            if not roster.is_idle() or self._wants.all:
                 idle_since = now
             elif stop_when_idle and now - idle_since >= roster.settings.linger:
                 return
@@ -214,6 +217,17 @@ class Engine:
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 os.unlink(path)
 
+    async def _take_wants(self, now: float) -> None:
+        """Have those schedulers asked that somebody looks at, and the others only for the sake of jobs."""
+        if not self._wants.look(now):
+            return
+        wanted = self._wants.schedulers
+        for name, env in wanted.items():
+            await self._open(name, env)
+        for name, lane in self._lanes.items():
+            lane.watch(name in wanted)
+            lane.queues.watch(name in self._wants.queues)
+
     # -- observing
 
     async def _backend(self, name: str, env_ref: str | None = None) -> Backend | None:
@@ -221,17 +235,23 @@ class Engine:
 
         ``env_ref``: the environment of a job for it, in which its commands will run.
         """
+        return self._backends.get(name) or await self._open(name, self._environment(env_ref))
+
+    async def _open(self, name: str, env: Mapping[str, str]) -> Backend | None:
+        """The back end of that name, whose commands run in the environment ``env`` unless it is in use already."""
         if name not in self._backends:
             try:
                 kind = load(name)
             except BackendMissingError as error:
                 _log.error("%s", error)
                 return None
-            surroundings = Surroundings(self._environment(env_ref), self.hint, self.workdir.file(LOG), split(name)[1])
+            surroundings = Surroundings(env, self.hint, self.workdir.file(LOG), split(name)[1])
             backend = self._backends[name] = await self._stack.enter_async_context(kind(surroundings))
             if backend.polled:
                 lane = self._lanes[name] = Lane(name, backend, self.workdir, self._roster, self._answered, self.ring)
                 lane.start(self._tasks)
+                lane.watch(name in self._wants.schedulers)
+                lane.queues.watch(name in self._wants.queues)
         return self._backends[name]
 
     async def _settle(self, jobs: list[int]) -> None:

@@ -20,6 +20,7 @@ from .identity import file_system
 from .job import Accepted, Obeyed, State
 from .laneorders import Orders
 from .pollplan import PollPlan
+from .queuewatch import QueueWatch
 from .roster import Roster
 from .seen import Seen, keep_seen
 from .sightings import Sighting
@@ -68,6 +69,7 @@ class Lane:
         self._known: dict[int, _Known] = {}
         self._sending: set[int] = set()
         self._orders = Orders(backend, self._told)
+        self.queues = QueueWatch(name, backend, workdir)
         self._to_account: set[int] = set()
         self._strays: set[str] = set()
         self._blocked_until = 0.0
@@ -76,6 +78,7 @@ class Lane:
         self._probed = False
         self._words = ""
         self._answered_at = 0.0
+        self._watched = False
         self._wake = anyio.Event()
         shared = not file_system(workdir.path).local
         self._rc_grace = _RC_GRACE_SHARED if shared else _RC_GRACE_LOCAL
@@ -88,6 +91,13 @@ class Lane:
         tasks.start_soon(self._keep_polling)
         tasks.start_soon(self._keep_looking)
         tasks.start_soon(self._orders.run)
+        tasks.start_soon(self.queues.run)
+
+    def watch(self, on: bool) -> None:
+        """Ask the scheduler also while no job needs it: somebody looks at what else it has."""
+        if on and not self._watched:
+            self._stir()
+        self._watched = on
 
     async def finish(self, seconds: float) -> None:
         """Wait for the answers to submissions that are under way, so that nobody has to look for them later."""
@@ -280,7 +290,7 @@ class Lane:
         while True:
             self._wake = anyio.Event()
             self._forget_ended()
-            pause = self._plan.due - time.monotonic() if self._known else float("inf")
+            pause = self._plan.due - time.monotonic() if self._known or self._watched else float("inf")
             if pause <= 0:
                 try:
                     await self._poll()
@@ -315,7 +325,7 @@ class Lane:
         at = time.monotonic()
         snapshot = await self.backend.poll([known.handle for known in asked.values()])
         now = time.monotonic()
-        running = False
+        running = self._watched and any(other.seen.presence == "running" for other in snapshot.others)
         for job, known in asked.items():
             if self._known.get(job) is not known:
                 continue
@@ -407,7 +417,7 @@ class Lane:
             self._words = (await self.backend.probe()).words
         marks = {known.handle.mark for known in self._known.values()}
         others = tuple(other for other in snapshot.others if not self._is_ours(other, marks))
-        seen = Seen(self.name, self._words, self._answered_at, snapshot.at, snapshot.trouble, others)
+        seen = Seen(self.name, self._words, self._answered_at, snapshot.at, snapshot.trouble, others, snapshot.mine)
         try:
             keep_seen(self._workdir, seen)
         except OSError as error:

@@ -20,8 +20,9 @@ from .journal import Change
 from .lease import Lease
 from .logfile import Added, LogFile
 from .progress import ProgressReader
-from .seen import Seen, read_seen
+from .seen import Seen, SeenQueues, read_queues, read_seen
 from .supervisor import ensure_engine
+from .wants import Looking, Want
 from .watch import changes_in
 from .workdir import JOURNAL, WorkDir
 
@@ -81,6 +82,7 @@ class JobManager:
         self.workdir = workdir if isinstance(workdir, WorkDir) else WorkDir(workdir)
         self.catalog = Catalog(self.workdir)
         self._progress = ProgressReader(self.workdir)
+        self._looking: dict[str, Looking] = {}
 
     async def _call(self, function: Callable[..., _T], *values: object) -> _T:
         return await anyio.to_thread.run_sync(lambda: function(*values))
@@ -118,6 +120,25 @@ class JobManager:
     async def schedulers(self) -> list[Seen]:
         """What each scheduler of this work directory said last, when, and which other jobs of yours it has."""
         return await self._call(read_seen, self.workdir)
+
+    async def queues(self) -> list[SeenQueues]:
+        """What each scheduler told last of its queues and nodes, and when: it is asked while somebody looks at them."""
+        return await self._call(read_queues, self.workdir)
+
+    async def look_at(self, part: str, want: Want) -> None:
+        """Tell the engine what this client looks at from now on; ``Want()`` for nothing any more.
+
+        ``part``: for which part of the client; each has a want of its own, to be said again every RENEWAL seconds, and
+        given up by ``look_away``. Starts no engine. Raises WorkDirError or OSError where the work directory cannot be
+        written.
+        """
+        looking = self._looking.setdefault(part, Looking(self.workdir))
+        await self._call(looking.at, want)
+
+    def look_away(self) -> None:
+        """Look at nothing any more: to be called before the client ends."""
+        for looking in self._looking.values():
+            looking.close()
 
     async def engine(self) -> Lease | None:
         """Who drives the work directory now, if anybody."""
