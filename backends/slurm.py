@@ -114,9 +114,7 @@ class Slurm:
     def scrub(self, env: Mapping[str, str]) -> dict[str, str]:
         """Drop what changes options and formats, and what a job that we were called from left behind."""
         return {
-            name: value
-            for name, value in env.items()
-            if name == "SLURM_CONF" or not name.startswith(_OWN_VARIABLES)
+            name: value for name, value in env.items() if name == "SLURM_CONF" or not name.startswith(_OWN_VARIABLES)
         }
 
     # -- what there is

@@ -161,7 +161,8 @@ def _state(word: str) -> tuple[str, bool]:
         base, flags = ("draining" if busy else "drained"), []
     elif "fail" in flags:
         base, flags = ("failing" if busy else "fail"), []
-    shown = "+".join([base, *(flag for flag in flags if flag != "not_responding")])
+    flags = [flag for flag in flags if flag != "not_responding"]
+    shown = flags[0] if base == "idle" and flags else "+".join([base, *flags])
     return shown + ("*" if silent else ""), usable
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
@@ -11,16 +12,17 @@ import anyio.to_thread
 
 from . import metadir, orders
 from .catalog import Catalog, Detail
+from .choosing import chosen, prospects
 from .dossier import Dossier, dossier
 from .filters import parse_filter, parse_selection
 from .follower import Follower
 from .groups import single_errors
-from .job import ENDED, JobRow, JobSpec, Outcome, State
+from .job import ENDED, LOCAL, JobRow, JobSpec, Outcome, State
 from .journal import Change
 from .lease import Lease
 from .logfile import Added, LogFile
 from .progress import ProgressReader
-from .seen import Seen, SeenQueues, read_queues, read_seen
+from .seen import QueuesReader, Seen, SeenQueues, read_seen
 from .supervisor import ensure_engine
 from .wants import Looking, Want
 from .watch import changes_in
@@ -82,6 +84,7 @@ class JobManager:
         self.workdir = workdir if isinstance(workdir, WorkDir) else WorkDir(workdir)
         self.catalog = Catalog(self.workdir)
         self._progress = ProgressReader(self.workdir)
+        self._queues = QueuesReader(self.workdir)
         self._looking: dict[str, Looking] = {}
 
     async def _call(self, function: Callable[..., _T], *values: object) -> _T:
@@ -123,7 +126,19 @@ class JobManager:
 
     async def queues(self) -> list[SeenQueues]:
         """What each scheduler told last of its queues and nodes, and when: it is asked while somebody looks at them."""
-        return await self._call(read_queues, self.workdir)
+        return await self._call(self._queues.read)
+
+    async def nearby(self, env: Mapping[str, str]) -> list[str]:
+        """The schedulers that this work directory has or had jobs at; where there are none, the one that answers here.
+
+        That one is looked for in the environment ``env``, which may take seconds.
+        """
+        known: set[str] = set()
+        with contextlib.suppress(FileNotFoundError):
+            known = {row.backend for row in await self.jobs(ended=0)} | {one.backend for one in await self.schedulers()}
+        if not known - {LOCAL}:
+            known.add(chosen(await prospects(env)))
+        return sorted(known - {LOCAL})
 
     async def look_at(self, part: str, want: Want) -> None:
         """Tell the engine what this client looks at from now on; ``Want()`` for nothing any more.

@@ -10,11 +10,11 @@ import msgspec
 class Queue(msgspec.Struct, frozen=True, omit_defaults=True):
     """A queue, which Slurm calls a partition.
 
-    ``state``: the scheduler's own word; ``usable``: it takes jobs and starts them. ``default``: the one of jobs that name
-    none. ``used``, ``free``, ``total``: slots, which are CPUs but for Grid Engine and LSF; None where the scheduler does
-    not count them by queue. What is neither used nor free is down, drained or reserved. ``nodes``: how many; ``gpus``
-    likewise. ``running``, ``waiting``: everybody's jobs, where told. ``time_limit``: seconds a job may take at most, None:
-    none, or not told.
+    ``state``: the scheduler's own word; ``usable``: it takes jobs and starts them. ``default``: the one of jobs that
+    name none. ``used``, ``free``, ``total``: slots, which are CPUs but for Grid Engine and LSF; None where the
+    scheduler does not count them by queue. What is neither used nor free is down, drained or reserved. ``nodes``: how
+    many; ``gpus`` likewise. ``running``, ``waiting``: everybody's jobs, where told. ``time_limit``: seconds that a job
+    may take at most, None: none, or not told.
     """
 
     name: str
@@ -36,8 +36,8 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     """A machine that a scheduler runs jobs on.
 
     ``state``: the scheduler's own word; ``usable``: jobs may be started there; ``reason``: why not, in the words of
-    whoever took it away. ``used``, ``total``: slots, as in ``Queue``; ``memory_used``, ``memory``: bytes, promised to jobs
-    where the scheduler counts that, else in use. None: not told. ``queues``: the queues that it belongs to.
+    whoever took it away. ``used``, ``total``: slots, as in ``Queue``; ``memory_used``, ``memory``: bytes, promised to
+    jobs where the scheduler counts that, else in use. None: not told. ``queues``: the queues that it belongs to.
     """
 
     name: str

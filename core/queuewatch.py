@@ -11,7 +11,7 @@ import msgspec
 
 from .backend import Backend
 from .queues import Capacity
-from .seen import SeenQueues, keep_queues, read_queues
+from .seen import QueuesReader, SeenQueues, keep_queues
 from .workdir import WorkDir
 
 _log = logging.getLogger("jobtui.engine")
@@ -65,7 +65,8 @@ class QueueWatch:
         if capacity.queues or capacity.nodes or not capacity.trouble:
             self._known = SeenQueues(self._name, words, now, now, capacity.trouble, capacity)
         else:
-            known = self._known or next((s for s in read_queues(self._workdir) if s.backend == self._name), None)
+            stored = (seen for seen in QueuesReader(self._workdir).read() if seen.backend == self._name)
+            known = self._known or next(stored, None)
             known = known or SeenQueues(self._name, words, 0.0, now)
             self._known = msgspec.structs.replace(known, tried=now, trouble=capacity.trouble)
         keep_queues(self._workdir, self._known)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -38,8 +37,8 @@ class Seen(msgspec.Struct, frozen=True):
 class SeenQueues(msgspec.Struct, frozen=True):
     """``queues.<back end>``: what a scheduler told last of its queues and nodes. Times are epoch seconds.
 
-    ``at``: when it told ``capacity``, 0 if it never did; ``tried``: when it was asked last; ``trouble``: why that was not
-    answered in full, in its own words. ``words``: which scheduler it is.
+    ``at``: when it told ``capacity``, 0 if it never did; ``tried``: when it was asked last; ``trouble``: why that was
+    not answered in full, in its own words. ``words``: which scheduler it is.
     """
 
     backend: str
@@ -57,7 +56,8 @@ def keep_seen(workdir: WorkDir, seen: Seen) -> None:
 
 def read_seen(workdir: WorkDir) -> list[Seen]:
     """What each scheduler of this work directory said last; files that make no sense are left out. Raises OSError."""
-    return _read(workdir, _PREFIX, Seen)
+    found = [_read(path, Seen) for path in _paths(workdir, _PREFIX)]
+    return [seen for seen in found if seen is not None]
 
 
 def keep_queues(workdir: WorkDir, seen: SeenQueues) -> None:
@@ -65,19 +65,36 @@ def keep_queues(workdir: WorkDir, seen: SeenQueues) -> None:
     metadir.write_fact(workdir.path, f"{_QUEUES}{seen.backend}", seen)
 
 
-def read_queues(workdir: WorkDir) -> list[SeenQueues]:
-    """What each scheduler told last of its queues; files that make no sense are left out. Raises OSError."""
-    return _read(workdir, _QUEUES, SeenQueues)
+class QueuesReader:
+    """Reads what schedulers told of their queues, and decodes only what is new: a large site tells much."""
+
+    def __init__(self, workdir: WorkDir) -> None:
+        """Know of nothing yet."""
+        self._workdir = workdir
+        self._known: dict[str, tuple[tuple[int, int], SeenQueues | None]] = {}
+
+    def read(self) -> list[SeenQueues]:
+        """What each scheduler told last; files that make no sense are left out. Raises OSError."""
+        found: dict[str, tuple[tuple[int, int], SeenQueues | None]] = {}
+        for path in _paths(self._workdir, _QUEUES):
+            try:
+                status = os.stat(path)
+            except FileNotFoundError:
+                continue
+            mark, known = (status.st_ino, status.st_mtime_ns), self._known.get(path)
+            found[path] = known if known is not None and known[0] == mark else (mark, _read(path, SeenQueues))
+        self._known = found
+        return [seen for _, seen in found.values() if seen is not None]
 
 
-def _read(workdir: WorkDir, prefix: str, kind: type[_T]) -> list[_T]:
-    found: list[_T] = []
-    for name in sorted(os.listdir(workdir.path)):
-        if not name.startswith(prefix) or name.endswith(".tmp"):
-            continue
-        try:
-            with open(workdir.file(name), "rb") as file:
-                found.append(metadir.decode(file.read(), kind))
-        except (FileNotFoundError, msgspec.MsgspecError, ValueError):
-            continue
-    return found
+def _paths(workdir: WorkDir, prefix: str) -> list[str]:
+    names = sorted(os.listdir(workdir.path))
+    return [workdir.file(name) for name in names if name.startswith(prefix) and not name.endswith(".tmp")]
+
+
+def _read(path: str, kind: type[_T]) -> _T | None:
+    try:
+        with open(path, "rb") as file:
+            return metadir.decode(file.read(), kind)
+    except (FileNotFoundError, msgspec.MsgspecError, ValueError):
+        return None

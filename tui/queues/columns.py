@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from ...core.units import duration
+from ..celltext import coarse
 from ..table.words import bytes_text, natural
 from .board import NodeLine, QueueLine
 
@@ -19,8 +19,8 @@ _BAR = 10
 class Column(Generic[T]):
     """``text`` is what it says (of a line; whether in ASCII alone), ``key`` what it sorts by, None standing last.
 
-    ``most``: the most columns it may take. Where there is no room, those of the lowest ``worth`` go. The last one takes
-    what is left over. ``alarming``: red where jobs are not started there.
+    ``most``: the most columns that it may take; what is cut to fewer than ``least`` is left out. Where there is no
+    room, those of the lowest ``worth`` go. ``alarming``: red where jobs are not started there.
     """
 
     id: str
@@ -32,6 +32,7 @@ class Column(Generic[T]):
     right: bool = False
     descending: bool = False
     alarming: bool = False
+    least: int = 12
 
 
 def bar(used: int | None, free: int | None, total: int | None, *, ascii: bool) -> str:
@@ -55,8 +56,12 @@ def _number(value: int | None) -> str:
     return "" if value is None else str(value)
 
 
+def _more(value: int) -> str:
+    return str(value) if value else ""
+
+
 def _limit(seconds: float | None) -> str:
-    return "" if seconds is None else duration(max(10.0, seconds))
+    return "" if seconds is None else coarse(seconds)
 
 
 def _memory(line: NodeLine) -> str:
@@ -113,16 +118,8 @@ QUEUE_COLUMNS: Sequence[Column[QueueLine]] = (
     Column("nodes", "NODES", lambda q, _: _number(q.queue.nodes), lambda q: q.queue.nodes, 30, 6, True, True),
     Column("running", "RUN", lambda q, _: _number(q.queue.running), lambda q: q.queue.running, 35, 7, True, True),
     Column("waiting", "WAIT", lambda q, _: _number(q.queue.waiting), lambda q: q.queue.waiting, 36, 7, True, True),
-    Column(
-        "mine",
-        "MINE",
-        lambda q, _: f"{q.mine.running}+{q.mine.waiting}" if q.mine.running or q.mine.waiting else "",
-        lambda q: q.mine.running + q.mine.waiting,
-        70,
-        11,
-        True,
-        True,
-    ),
+    Column("my-run", "MY RUN", lambda q, _: _more(q.mine.running), lambda q: q.mine.running, 70, 7, True, True),
+    Column("my-wait", "MY WAIT", lambda q, _: _more(q.mine.waiting), lambda q: q.mine.waiting, 71, 7, True, True),
     Column("limit", "LIMIT", lambda q, _: _limit(q.queue.time_limit), lambda q: q.queue.time_limit, 55, 8, True, True),
 )
 NODE_COLUMNS: Sequence[Column[NodeLine]] = (
@@ -151,7 +148,7 @@ NODE_COLUMNS: Sequence[Column[NodeLine]] = (
         True,
     ),
     Column("queues", "QUEUES", lambda n, _: ",".join(n.node.queues), lambda n: ",".join(n.node.queues), 20, 24),
-    Column("reason", "REASON", lambda n, _: n.node.reason, lambda n: n.node.reason or None, 65, 200),
+    Column("reason", "REASON", lambda n, _: n.node.reason, lambda n: n.node.reason or None, 86, 200, least=30),
 )
 
 
@@ -161,7 +158,7 @@ def fit(columns: Sequence[Column[T]], wanted: Mapping[str, int], room: int) -> l
 
     def least(column: Column[T]) -> int:
         # What is cut can still be read in part, but for numbers.
-        return wanted[column.id] if column.right or column.id == "bar" else min(wanted[column.id], 12)
+        return wanted[column.id] if column.right or column.id == "bar" else min(wanted[column.id], column.least)
 
     while len(placed) > 1 and sum(least(column) + GAP for column in placed) - GAP > room:
         placed.remove(min(placed, key=lambda column: column.worth))

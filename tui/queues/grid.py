@@ -25,7 +25,7 @@ _GUTTER = 2
 
 
 class Grid(Widget, Generic[T], can_focus=True, inherit_bindings=False):
-    """Line 0 is the head. The cursor stays on its line, whatever comes and goes around it; the cursor is always in view.
+    """Line 0 is the head. The cursor is always in view, and stays on its line whatever comes and goes around it.
 
     ``lines``: those that are listed, sorted and filtered; ``total``: how many there are.
     """
@@ -44,7 +44,9 @@ class Grid(Widget, Generic[T], can_focus=True, inherit_bindings=False):
         self.note = note
         self.needles = ""
         self._only: Callable[[T], bool] | None = None
-        self._columns = list(columns)
+        # Which scheduler a line is of is said only where there are several.
+        self._known = columns
+        self._columns = [column for column in columns if column.id != "backend"]
         self._ascii = ascii
         self._all: Sequence[T] = ()
         self._sort: tuple[Column[T], bool] | None = None
@@ -72,8 +74,15 @@ class Grid(Widget, Generic[T], can_focus=True, inherit_bindings=False):
 
     def fill(self, lines: Sequence[T]) -> None:
         """Show these lines from now on."""
+        several = len({line.backend for line in lines}) > 1
+        self._columns = [column for column in self._known if several or column.id != "backend"]
         self._all = lines
         self._arrange()
+
+    def tell(self, note: str) -> None:
+        """Say this where no line is listed."""
+        self.note = note
+        self._sync()
 
     def keep(self, needles: str, only: Callable[[T], bool] | None = None) -> None:
         """List only lines with all these words that ``only`` lets pass."""
@@ -228,7 +237,7 @@ class Grid(Widget, Generic[T], can_focus=True, inherit_bindings=False):
         for column, columns in placed:
             sign = (down if self._sort[1] else up) if self._sort is not None and self._sort[0] is column else " "
             text += cell(column.head, columns, right=column.right) + sign + " " * (GAP - 1)
-        return Strip([Segment(cell(text, width), _HEAD)], width)
+        return Strip([Segment(text, _HEAD)]).adjust_cell_length(width, _HEAD)
 
     def _line(
         self, line: T, texts: dict[str, str], placed: Sequence[tuple[Column[T], int]], width: int, *, here: bool
