@@ -183,7 +183,10 @@ class Probe(msgspec.Struct, frozen=True):
 Hint = Callable[[int], None]
 
 
-def _unheard(_job: int) -> None:
+Linked = Callable[[str], None]
+
+
+def _unheard(_word: object) -> None:
     """Where nobody listens."""
 
 
@@ -192,13 +195,14 @@ class Surroundings(msgspec.Struct, frozen=True):
 
     ``hint(job)`` tells its engine that something about a job may have changed; its helpers may write to the file
     ``log``; ``env`` is the environment in which its commands run; ``host`` is the far end's name in
-    ``backend@host``, "" for this machine.
+    ``backend@host``, "" for this machine. ``linked(trouble)`` tells that the far end answered (""), or why it did not.
     """
 
     env: Mapping[str, str]
     hint: Hint = _unheard
     log: str = os.devnull
     host: str = ""
+    linked: Linked = _unheard
 
 
 class Backend(Protocol):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 
 from anyio.abc import TaskGroup
 
 from .backend import Backend, BackendMissingError, Hint, Surroundings, load, split
 from .lane import Answered, Lane, Ring
+from .links import LinkKeeper
 from .roster import Roster
 from .workdir import LOG, WorkDir
 
@@ -48,6 +50,8 @@ class Fleet:
         self._watched: frozenset[str] = frozenset()
         self._queues: frozenset[str] = frozenset()
         self.lanes: dict[str, Lane] = {}
+        # Told the names of back ends whose machines answer again.
+        self.when_back: list[Callable[[str], object]] = []
 
     async def for_job(self, name: str, env_ref: str | None = None) -> Backend | None:
         """The back end of that name, ready for use; None (logged) where it is not installed.
@@ -79,13 +83,21 @@ class Fleet:
             except BackendMissingError as error:
                 _log.error("%s", error)
                 return None
-            surroundings = Surroundings(env, self._hint, self._workdir.file(LOG), split(name)[1])
+            link = LinkKeeper(self._workdir, name, partial(self._is_back, name))
+            surroundings = Surroundings(env, self._hint, self._workdir.file(LOG), split(name)[1], link.heard)
             backend = self._backends[name] = await self._stack.enter_async_context(kind(surroundings))
             if backend.polled:
                 lane = self.lanes[name] = Lane(name, backend, self._workdir, self._roster, self._answered, self._ring)
                 lane.start(self._tasks)
                 self._tell(name, lane)
         return self._backends[name]
+
+    def _is_back(self, name: str) -> None:
+        """A machine answers again: ask soon for what was missed."""
+        if name in self.lanes:
+            self.lanes[name].link_is_back()
+        for tell in self.when_back:
+            tell(name)
 
     def get(self, name: str) -> Backend | None:
         """The back end of that name, if it is open."""
