@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import anyio
 
+from ..core.backend import Linked
 from . import fartext
 from .dialect import Command, Reply
 from .fartext import Greeting
@@ -43,13 +44,15 @@ Scrub = Callable[[Mapping[str, str]], Mapping[str, str]]
 class Far:
     """A machine that ssh knows as ``host``. ``env``: in which ssh itself runs; nothing of it is sent.
 
-    ``scrub`` drops what commands must not find in their environment there.
+    ``linked`` is told "" whenever it has answered, and why when it could not be reached. ``scrub`` drops what commands
+    must not find in their environment there.
     """
 
-    def __init__(self, host: str, env: Mapping[str, str], scrub: Scrub = dict) -> None:
+    def __init__(self, host: str, env: Mapping[str, str], linked: Linked, scrub: Scrub = dict) -> None:
         """Make it; this touches nothing yet."""
         self.host = host
         self._env = dict(env)
+        self._linked = linked
         self._scrub = scrub
         self._options: list[str] | None = None
         self._socket = ""
@@ -117,8 +120,11 @@ class Far:
             except TransportError as error:
                 if error.kind == "unreachable":
                     self._note_failure(str(error))
+                if error.kind in ("unreachable", "broken"):
+                    self._linked(str(error))
                 raise
         self._failures = 0
+        self._linked("")
         return answer
 
     def _note_failure(self, words: str) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from ..core.backend import Handle, Record, Request
+from ..core.backend import Handle, Reading, Record, Request, Wanted
 from .dialect import Reply
 from .far import Far
+from .farfiles import Part, read_parts
 from .fartext import here_document, new_mark
 from .transport import Output, TransportError
 
@@ -109,6 +110,18 @@ class FarJobs:
         return msgspec.structs.replace(request, script=f"{folder}/{SCRIPT}", metadir=folder)
 
     # -- looking
+
+    async def read(self, wanted: Sequence[Wanted]) -> Reading:
+        """Read pieces of the files of attempts; see ``FarFiles``."""
+        try:
+            root = await self.path()
+        except TransportError as error:
+            return Reading((), str(error))
+        parts = [
+            Part(f"{root}/{folder_of(one.handle.job, one.handle.attempt)}/{one.name}", one.start, one.most)
+            for one in wanted
+        ]
+        return await read_parts(self.far, {}, parts)
 
     def looking(self, handles: Sequence[Handle]) -> str:
         """The lines that tell what is new in the folders of these jobs."""
