@@ -30,7 +30,7 @@ settings.load_profile("patient")
 JOBTUI = Path(sys.executable).with_name("jobtui")
 
 
-def _until(condition: Callable[[], Any], timeout: float = 20.0) -> Any:
+def _until(condition: Callable[[], Any], timeout: float = 60.0) -> Any:
     """Call ``condition`` until it is true and return its answer; fails after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     while True:
@@ -95,7 +95,7 @@ def jobtui(workdir: WorkDir, tmp_path: Path) -> Callable[..., subprocess.Complet
         input: str | None = None,
         env: dict[str, str] | None = None,
         check: int | None = None,
-        timeout: float = 60.0,
+        timeout: float = 120.0,
         cwd: Path | None = None,
     ) -> subprocess.CompletedProcess[str]:
         environment = {

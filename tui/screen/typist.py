@@ -18,8 +18,10 @@ from textual.widgets import Input
 
 # A key goes from a field up to the app, its action's messages go up again, and so may theirs.
 _ROUNDS = 3
-# Seconds that the queues may take; a dialog that is just being closed may drop what was put into its queue.
-_PATIENCE = 1.0
+# Seconds that the queues may take: machines are slow and loaded, and a key that goes elsewhere may be an order.
+_PATIENCE = 10.0
+# Seconds between two looks whether a dialog was closed: it drops what is still in its queue.
+_LOOK = 0.05
 
 Typed = events.Key | events.Paste
 
@@ -73,4 +75,6 @@ async def _through(pump: MessagePump) -> None:
     """Wait until a message pump has dealt with all that is in its queue now."""
     done = asyncio.Event()
     if pump.call_later(done.set):
-        await done.wait()
+        while not done.is_set() and not pump._closing:  # pyright: ignore[reportPrivateUsage]
+            with anyio.move_on_after(_LOOK):
+                await done.wait()
