@@ -704,7 +704,7 @@ def test_wait_tells_whether_all_finished(jobs: Jobs) -> None:
     started = time.monotonic()
     done = jobs("wait", "--timeout", "0.3s", str(late), check=1)
     assert f"not ended yet: {late}".encode() in done.stderr
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
     jobs("cancel", str(late))
     assert f"job {late} cancelled".encode() in jobs("wait", str(late), check=1).stderr
 

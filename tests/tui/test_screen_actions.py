@@ -657,8 +657,7 @@ def test_quitting(site: Site, keys: tuple[str, ...]) -> None:
 
     async def body(desk: JobScreen, pilot: Pilot[None]) -> None:
         burst(desk, *keys)
-        await pilot.pause(0.05)
-        assert not desk.is_attached
+        await until(pilot, lambda: not desk.is_attached)
         if "ctrl+c" not in keys:
             desk.keymap.find("ctrl+c", "table")
 
