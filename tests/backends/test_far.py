@@ -11,7 +11,7 @@ from typing import Any
 
 import anyio
 import pytest
-from far_kit import Link, install_ssh
+from ssh_kit import Link, install_ssh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
