@@ -27,6 +27,9 @@ from .backend import (
     mark,
     split,
 )
+from .errandrunner import carry_out
+from .errands import Answer as ErrandAnswer
+from .errands import keep_answer
 from .groups import single_errors
 from .job import IN_FLIGHT, Accepted, EngineEnd, Obeyed, Order, Reason, Resources, State, Submitting
 from .lane import Lane
@@ -38,7 +41,7 @@ from .script import job_script
 from .settings import Settings, SettingsError, read_settings
 from .verdict import Facts, Observation, due_orders, judge
 from .wants import Wants
-from .workdir import LOG, WAKE, WorkDir
+from .workdir import LOG, WAKE, Errand, WorkDir
 
 _log = logging.getLogger("jobtui.engine")
 
@@ -104,6 +107,7 @@ class Engine:
         self._lanes: dict[str, Lane] = {}
         self._no_starts_before = 0.0
         self._wants = Wants(self.workdir)
+        self._errands = 0
         self._publisher = Publisher(self.workdir)
         self._roster = Roster(self.workdir, self._publisher, settings)
         try:
@@ -142,7 +146,7 @@ class Engine:
             await self._start_due()
             if self._publisher.pending and not roster.dirty and time.monotonic() >= flush_at:
                 flush_at = time.monotonic() + (_FLUSH if self._flush() else _TROUBLE_PAUSE)
-            if not roster.is_idle() or self._wants.all:
+            if not roster.is_idle() or self._wants.all or self._errands:
                 idle_since = now
             elif stop_when_idle and now - idle_since >= roster.settings.linger:
                 return
@@ -216,6 +220,33 @@ class Engine:
                 self._stop = True
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 os.unlink(path)
+            if hint.errand is not None:
+                self._errands += 1
+                self._tasks.start_soon(self._run_errand, hint.errand)
+
+    async def _run_errand(self, errand: Errand) -> None:
+        """Do with foreign jobs what a client asks for, and answer."""
+        try:
+            answer = await self._answer(errand)
+            keep_answer(self.workdir, errand, answer)
+        except OSError as error:
+            _log.error("cannot answer: %s", error)
+        finally:
+            self._errands -= 1
+
+    async def _answer(self, errand: Errand) -> ErrandAnswer:
+        backend = await self._open(errand.backend, errand.env or self._environment(None))
+        if backend is None or not backend.polled:
+            why = f"'{errand.backend}' is no scheduler that is known here"
+            return ErrandAnswer({job.jid: why for job in errand.jobs})
+        own_tags = {tracked.spec.tag for tracked in self._roster.tracked.values()}
+        try:
+            return await carry_out(backend, errand, own_tags)
+        except Exception:  # noqa: BLE001 logged with its traceback; the client is told
+            _log.exception("a bug in the back end %s", errand.backend)
+            return ErrandAnswer({job.jid: "a bug in jobtui; see engine.log" for job in errand.jobs})
+        finally:
+            self._lanes[errand.backend].look_soon()
 
     async def _take_wants(self, now: float) -> None:
         """Have those schedulers asked that somebody looks at, and the others only for the sake of jobs."""
@@ -223,7 +254,7 @@ class Engine:
             return
         wanted = self._wants.schedulers
         for name, env in wanted.items():
-            await self._open(name, env)
+            await self._open(name, env or self._environment(None))
         for name, lane in self._lanes.items():
             lane.watch(name in wanted)
 

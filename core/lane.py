@@ -96,6 +96,10 @@ class Lane:
             self._stir()
         self._watched = on
 
+    def look_soon(self) -> None:
+        """Something was done to jobs there that are not ours."""
+        self._stir()
+
     async def finish(self, seconds: float) -> None:
         """Wait for the answers to submissions that are under way, so that nobody has to look for them later."""
         with anyio.move_on_after(seconds):
