@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from typing import Self
 
 import anyio
+import anyio.to_thread
 
 from ..core.backend import (
     Answer,
@@ -25,8 +25,9 @@ from ..core.backend import (
     Uncertain,
     Verb,
 )
+from ..core.queues import Capacity, shares
 from ..core.verdict import Observation
-from .dialect import Arrays, Asked, Command, Dialect, Entry, Listing, Order, Reply, Site
+from .dialect import Arrays, Asked, Command, Dialect, Entry, Listing, Order, Queues, Reply, Site
 from .transport import Here, Transport, TransportError
 
 # Submissions under way at a time: schedulers answer one after the other anyway.
@@ -54,7 +55,8 @@ class BatchBackend:
     def capabilities(self) -> frozenset[Capability]:
         """What can be asked besides the common calls; known in full once the scheduler has answered."""
         found = self._site.capabilities if self._site is not None else frozenset[Capability]()
-        return self.dialect.capabilities | found
+        told = frozenset[Capability]({"queues"}) if isinstance(self.dialect, Queues) else frozenset[Capability]()
+        return self.dialect.capabilities | found | told
 
     @property
     def array_limit(self) -> int:
@@ -123,10 +125,7 @@ class BatchBackend:
         request = some[0]
         site = await self._probed()
         if isinstance(site, str):
-            missing = [name for name in self.dialect.programs if shutil.which(name, path=self._env.get("PATH")) is None]
-            if missing:
-                return Rejected(f"{self.dialect.title} is not here: there is no command {missing[0]} on the PATH")
-            return Rejected(site, retryable=True)
+            return await self._unusable(site)
         try:
             # In the job's own environment, which it inherits.
             env = self.dialect.scrub(request.env)
@@ -140,6 +139,16 @@ class BatchBackend:
                 return Rejected(str(error), retryable=error.kind == "unreachable")
             return Uncertain(str(error))
         return self.dialect.read_submit(reply)
+
+    async def _unusable(self, words: str) -> Rejected:
+        """Whether the scheduler is not there at all, or does not answer now for the reason in ``words``."""
+        try:
+            missing = await self._transport.lacking(self.dialect.programs, self._env)
+        except TransportError as error:
+            return Rejected(str(error), retryable=True)
+        if missing:
+            return Rejected(f"{self.dialect.title} is not here: there is no command {missing[0]} on the PATH")
+        return Rejected(words, retryable=True)
 
     async def find(self, handles: Sequence[Handle]) -> Found:
         """Look for attempts in the same answer that tells of all jobs."""
@@ -179,6 +188,20 @@ class BatchBackend:
             complete = complete and listing.complete
             seen |= {by_jid[entry.jid]: entry.seen for entry in listing.entries if entry.jid in by_jid}
         return History(seen, complete)
+
+    async def capacity(self) -> Capacity:
+        """Ask for queues and nodes."""
+        site = await self._probed()
+        if isinstance(site, str):
+            return Capacity(trouble=site)
+        if not isinstance(self.dialect, Queues):
+            return Capacity(trouble=f"{self.dialect.title} is not asked for its queues")
+        try:
+            replies = [await self._run(command) for command in self.dialect.capacity(site)]
+        except TransportError as error:
+            return Capacity(trouble=str(error))
+        # A large site tells megabytes.
+        return await anyio.to_thread.run_sync(self.dialect.read_capacity, replies)
 
     # -- orders
 
@@ -241,7 +264,8 @@ def sorted_out(handles: Sequence[Handle], listing: Listing) -> Snapshot:
             continue
         seen[handle.job] = entry.seen
         jids[handle.job] = entry.jid
-    return Snapshot(seen, listing.complete, time.time(), listing.trouble, jids, tuple(others))
+    mine = shares((entry.queue, entry.seen.presence) for entry in listing.entries)
+    return Snapshot(seen, listing.complete, time.time(), listing.trouble, jids, tuple(others), mine)
 
 
 def _is_older(entry: Entry, handle: Handle) -> bool:

@@ -9,6 +9,7 @@ from typing import Literal, Protocol, Self, runtime_checkable
 import msgspec
 
 from .job import Begin, JobSpec, Resources
+from .queues import Capacity, Share
 from .verdict import Observation
 
 ENTRY_POINTS = "jobtui.backends"
@@ -130,7 +131,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     That proves nothing by itself, and less where the answer is not ``complete``; ``trouble`` then says why in the
     scheduler's own words. ``jids`` are those of jobs that were found by their marks. ``others`` are the person's other
-    jobs there.
+    jobs there. ``mine``: how many jobs the person has in each queue, ours and others.
     """
 
     seen: Mapping[int, Observation]
@@ -139,6 +140,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     trouble: str = ""
     jids: Mapping[int, str] = {}
     others: tuple[Foreign, ...] = ()
+    mine: Mapping[str, Share] = {}
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -183,7 +185,7 @@ class Reading(msgspec.Struct, frozen=True):
     trouble: str = ""
 
 
-Capability = Literal["hold", "release", "suspend", "resume", "requeue", "signal", "history", "foreign"]
+Capability = Literal["hold", "release", "suspend", "resume", "requeue", "signal", "history", "foreign", "queues"]
 Verb = Literal["hold", "release", "suspend", "resume", "requeue"]
 
 
@@ -197,7 +199,10 @@ class Probe(msgspec.Struct, frozen=True):
 Hint = Callable[[int], None]
 
 
-def _unheard(_job: int) -> None:
+Linked = Callable[[str], None]
+
+
+def _unheard(_word: object) -> None:
     """Where nobody listens."""
 
 
@@ -206,13 +211,14 @@ class Surroundings(msgspec.Struct, frozen=True):
 
     ``hint(job)`` tells its engine that something about a job may have changed; its helpers may write to the file
     ``log``; ``env`` is the environment in which its commands run; ``host`` is the far end's name in
-    ``backend@host``, "" for this machine.
+    ``backend@host``, "" for this machine. ``linked(trouble)`` tells that the far end answered (""), or why it did not.
     """
 
     env: Mapping[str, str]
     hint: Hint = _unheard
     log: str = os.devnull
     host: str = ""
+    linked: Linked = _unheard
 
 
 class Backend(Protocol):
@@ -282,6 +288,10 @@ class Backend(Protocol):
 
     async def history(self, handles: Sequence[Handle]) -> History:
         """Look into the accounting for jobs that are gone. Only with the capability "history"."""
+        ...
+
+    async def capacity(self) -> Capacity:
+        """Its queues and nodes. Only with the capability "queues"."""
         ...
 
     async def order(self, verb: Verb, handles: Sequence[Handle]) -> dict[int, str]:

@@ -13,6 +13,7 @@ from .errands import ForeignName, ForeignOrder, errands_of, outcomes_of, run_err
 from .filters import Selection, parse_filter, parse_selection
 from .job import JobRow, JobSpec, Outcome
 from .lease import Lease
+from .links import Link, read_links
 from .progress import ProgressReader, with_progress
 from .seen import Seen, read_seen, seen_signs
 from .settings import Settings, read_settings, write_settings
@@ -82,6 +83,10 @@ class BlockingJobManager:
             return False
         finally:
             looking.close()
+
+    def links(self) -> list[Link]:
+        """Whether the machines answer on which jobs of this work directory run: as of the last time they were asked."""
+        return read_links(self.workdir)
 
     def engine(self) -> Lease | None:
         """Who drives the work directory now, if anybody."""

@@ -2,16 +2,63 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Collection, Sequence
 
+from anyio.abc import TaskGroup
+
 from .backend import Backend, Foreign, ForeignBackend, Handle, Verb
-from .errands import Answer, is_too_old
-from .workdir import Errand, ErrandFor
+from .errands import Answer, is_too_old, keep_answer
+from .fleet import Fleet
+from .roster import Roster
+from .workdir import Errand, ErrandFor, WorkDir
+
+_log = logging.getLogger("jobtui.engine")
 
 # What another job with the same id may differ by from what the scheduler said of the submission before, in seconds.
 _SAME = 2.0
 _ORDERS: dict[str, Verb] = {verb: verb for verb in ("hold", "release", "suspend", "resume", "requeue")}
+
+
+class ErrandRunner:
+    """Runs the errands that clients leave for the engine of a work directory, beside its loop."""
+
+    def __init__(self, workdir: WorkDir, tasks: TaskGroup, fleet: Fleet, roster: Roster) -> None:
+        """Run them in ``tasks``, through the back ends of ``fleet``."""
+        self._workdir, self._tasks, self._fleet, self._roster = workdir, tasks, fleet, roster
+        self._running = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return self._running > 0
+
+    def take(self, errand: Errand) -> None:
+        """Run one; the answer comes later."""
+        self._running += 1
+        self._tasks.start_soon(self._run, errand)
+
+    async def _run(self, errand: Errand) -> None:
+        try:
+            keep_answer(self._workdir, errand, await self._answer(errand))
+        except OSError as error:
+            _log.error("cannot answer: %s", error)
+        finally:
+            self._running -= 1
+
+    async def _answer(self, errand: Errand) -> Answer:
+        backend = await self._fleet.for_asking(errand.backend, errand.env)
+        if backend is None or not backend.polled:
+            return _refused(errand, f"'{errand.backend}' is no scheduler that is known here")
+        own_tags = {tracked.spec.tag for tracked in self._roster.tracked.values()}
+        try:
+            return await carry_out(backend, errand, own_tags)
+        except Exception:  # noqa: BLE001 logged with its traceback; the client is told
+            _log.exception("a bug in the back end %s", errand.backend)
+            return _refused(errand, "a bug in jobtui; see engine.log")
+        finally:
+            self._fleet.lanes[errand.backend].look_soon()
 
 
 async def carry_out(backend: Backend, errand: Errand, own_tags: Collection[str]) -> Answer:

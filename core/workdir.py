@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from . import metadir
+from .decoding import decoder
 from .job import ArrayTask, JobSpec
 
 INBOX = "inbox"
@@ -236,7 +237,7 @@ class WorkDir:
             path = f"{self.file(INBOX)}/{name}"
             try:
                 with open(path, "rb") as file:
-                    found.append((path, msgspec.json.decode(file.read(), type=Hint)))
+                    found.append((path, decoder(Hint).decode(file.read())))
             except (FileNotFoundError, IsADirectoryError, PermissionError):
                 continue
             except (msgspec.MsgspecError, ValueError):

@@ -449,6 +449,8 @@ def test_waiting_in_a_work_directory_that_is_removed_ends_with_words(
         text=True,
     )
     begin = until(lambda: begin_of(manager, 1))
+    open_files = Path(f"/proc/{waiting.pid}/fd")
+    until(lambda: any("inotify" in os.path.realpath(file) for file in open_files.iterdir()))
     shutil.rmtree(manager.workdir.path)
     _, words = waiting.communicate(timeout=20)
     os.killpg(begin.payload.pid, signal.SIGKILL)

@@ -136,7 +136,8 @@ def test_accents_are_not_piled_over_other_lines() -> None:
 def test_every_column_says_something_of_a_job_and_of_an_array_whatever_is_missing() -> None:
     full = row(
         7, State.RUNNING, reason="exit-code", detail="d", jid="4", host="h", tags=("a", "b"), created=1.0, started=2.0,
-        array=7, array_index=0, progress=0.5, attempt=2, queue="q", memory=2**30, gpus=1, cwd="/c", command="run", exit_code=1,
+        array=7, array_index=0, progress=0.5, attempt=2, queue="q", memory=2**30, gpus=1, cwd="/c", command="run",
+        exit_code=1,
     )  # fmt: skip
     for job in (full, row(1), row(2, State.UNKNOWN, created=None)):
         rows = {0: job}
@@ -333,6 +334,14 @@ def test_the_columns_widths_come_from_what_is_in_view() -> None:
     table.scroll.move(-1000)
     table.draw()
     assert extent(table, "name") == wide, "it does not flutter"
+
+
+def test_what_was_drawn_before_the_widths_were_forgotten_is_measured_again() -> None:
+    table = Table([row(1, attempt=2, progress=0.5), row(2, created=1.0)])
+    seen, placed = table.lines(), table.canvas.placed
+    table.canvas.relax()
+    table.draw()
+    assert (table.lines(), table.canvas.placed) == (seen, placed)
 
 
 def array(count: int, state: State = State.QUEUED, **more: object) -> list[JobRow]:
