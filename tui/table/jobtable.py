@@ -141,9 +141,10 @@ class JobTable(Widget, can_focus=True, inherit_bindings=False):
             self._change(self.jobs.pass_time)
 
     def _change(self, change: Callable[[], Lost | None]) -> None:
-        held, cursor = self._scroll.hold(self.jobs.cursor_number), self.jobs.cursor
+        held, cursor, marked = self._scroll.hold(self.jobs.cursor_number), self.jobs.cursor, bool(self.jobs.marks)
         lost = change()
-        if self.jobs.cursor != cursor:
+        # With its last mark gone, an order goes to the cursor's job, which was not meant either.
+        if self.jobs.cursor != cursor or (marked and not self.jobs.marks):
             # Here and not by a message: a key may be dealt with before any message is.
             self.slipped_at = time.monotonic()
         self._scroll.settle(held, self.jobs.cursor_number)
