@@ -127,7 +127,7 @@ LIST_ACTIONS = (
     _list("expand", "Unfold an array", "Show the tasks of an array, or hide them", ("x",), lambda d: d.lists.unfold()),
     _list(
         "foreign",
-        "Jobs of others than jobtui",
+        "Foreign jobs",
         "Show your jobs that sbatch, qsub or bsub made too, or hide them",
         ("O",),
         lambda d: d.others.toggle(),
