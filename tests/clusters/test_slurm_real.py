@@ -135,14 +135,16 @@ def test_a_net_of_jobs_runs_in_slurm_without_an_engine(
         sh(note, after=AfterJob(bad, "fail")),
         sh(note, after=AllOf((AfterJob(left), AfterJob(second)))),
     )
+    handed_over = lambda: all(job.jid and (job.detail or job.id == first) for job in manager.jobs())  # noqa: E731
+    until(handed_over, 60)
     tasks = manager.submit(*[sh(note, after=AfterJob(second), array=ArrayTask(0, index)) for index in (0, 1)])
-    until(lambda: all(job.jid and (job.detail or job.id == first) for job in manager.jobs()), 60)
+    until(handed_over, 60)
     assert row(third).detail == f"after job {second} ends well (at slurm)"
     assert len({str(row(task).jid).partition("_")[0] for task in tasks}) == 1
     os.kill(engine_pid(manager), signal.SIGKILL)
     until(lambda: manager.engine() is None)
     go.touch()
-    until(lambda: log.exists() and len(log.read_text().split()) == 8, 90)
+    until(lambda: log.exists() and len(log.read_text().split()) == 9, 90)
     order = list(map(int, log.read_text().split()))
     assert order[0] == first and never not in order
     assert order.index(bottom) > max(order.index(left), order.index(second))
@@ -151,7 +153,7 @@ def test_a_net_of_jobs_runs_in_slurm_without_an_engine(
     ended = {job.id: (str(job.state), job.reason) for job in manager.wait([third, never, rescue, bottom, *tasks], 60)}
     assert ended.pop(never) == ("cancelled", "condition") and set(ended.values()) == {("finished", None)}
     assert row(never).detail == f"could never start: job {bad} ended badly"
-    assert len(log.read_text().split()) == 8
+    assert len(log.read_text().split()) == 9
     after_all = manager.submit(sh("true", after=AfterJob(first)), sh("true", after=AfterJob(bad)))
     assert [state for state, _, _ in wait_all(manager, after_all)] == ["finished", "cancelled"]
 
