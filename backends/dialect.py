@@ -10,6 +10,7 @@ import msgspec
 
 from ..core.backend import Answer, Capability, Dependency, Request, Verb
 from ..core.job import JobSpec
+from ..core.queues import Capacity
 from ..core.verdict import Observation
 
 # Seconds that a question may take; a scheduler that answers at all does so well before.
@@ -181,6 +182,19 @@ class Depends(Protocol):
 
     def wait_for(self, dependency: Dependency, spec: JobSpec) -> Sequence[str] | None:
         """The options of a submission that say so; None where the scheduler cannot, or the person says otherwise."""
+        ...
+
+
+@runtime_checkable
+class Queues(Protocol):
+    """What a dialect has besides whose scheduler tells of its queues and nodes."""
+
+    def capacity(self, site: Site) -> Sequence[Command]:
+        """Ask for queues and nodes: as few questions as possible, however many there are."""
+        ...
+
+    def read_capacity(self, replies: Sequence[Reply]) -> Capacity:
+        """What the answers tell, one for each question; what makes no sense is left out and told as trouble."""
         ...
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from .conditions import Ending
 from .job import Begin, JobSpec
+from .queues import Capacity, Share
 from .verdict import Observation
 
 ENTRY_POINTS = "jobtui.backends"
@@ -135,7 +136,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     That proves nothing by itself, and less where the answer is not ``complete``; ``trouble`` then says why in the
     scheduler's own words. ``jids`` are those of jobs that were found by their marks. ``others`` are the person's other
-    jobs there.
+    jobs there. ``mine``: how many jobs the person has in each queue, ours and others.
     """
 
     seen: Mapping[int, Observation]
@@ -144,6 +145,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     trouble: str = ""
     jids: Mapping[int, str] = {}
     others: tuple[Foreign, ...] = ()
+    mine: Mapping[str, Share] = {}
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -188,7 +190,7 @@ class Reading(msgspec.Struct, frozen=True):
     trouble: str = ""
 
 
-Capability = Literal["hold", "release", "suspend", "resume", "requeue", "signal", "history", "foreign"]
+Capability = Literal["hold", "release", "suspend", "resume", "requeue", "signal", "history", "foreign", "queues"]
 Verb = Literal["hold", "release", "suspend", "resume", "requeue"]
 
 
@@ -202,7 +204,10 @@ class Probe(msgspec.Struct, frozen=True):
 Hint = Callable[[int], None]
 
 
-def _unheard(_job: int) -> None:
+Linked = Callable[[str], None]
+
+
+def _unheard(_word: object) -> None:
     """Where nobody listens."""
 
 
@@ -211,13 +216,14 @@ class Surroundings(msgspec.Struct, frozen=True):
 
     ``hint(job)`` tells its engine that something about a job may have changed; its helpers may write to the file
     ``log``; ``env`` is the environment in which its commands run; ``host`` is the far end's name in
-    ``backend@host``, "" for this machine.
+    ``backend@host``, "" for this machine. ``linked(trouble)`` tells that the far end answered (""), or why it did not.
     """
 
     env: Mapping[str, str]
     hint: Hint = _unheard
     log: str = os.devnull
     host: str = ""
+    linked: Linked = _unheard
 
 
 class Backend(Protocol):
@@ -285,6 +291,10 @@ class Backend(Protocol):
 
     async def history(self, handles: Sequence[Handle]) -> History:
         """Look into the accounting for jobs that are gone. Only with the capability "history"."""
+        ...
+
+    async def capacity(self) -> Capacity:
+        """Its queues and nodes. Only with the capability "queues"."""
         ...
 
     async def order(self, verb: Verb, handles: Sequence[Handle]) -> dict[int, str]:

@@ -13,6 +13,7 @@ import anyio.lowlevel
 
 from .atonce import AtOnce
 from .backend import Answer, Dependency, Request, Waits
+from .fetcher import Fetcher
 from .fleet import Fleet
 from .groups import single_errors
 from .job import IN_FLIGHT, JobSpec
@@ -88,6 +89,8 @@ class Engine:
             async with anyio.create_task_group() as tasks, contextlib.AsyncExitStack() as stack:
                 self._fleet = Fleet(self.workdir, roster, tasks, stack, self.hint, self.ring, self._answered)
                 self._starter = Starter(self.workdir, roster, self._fleet, self.ring)
+                self._fetcher = Fetcher(self.workdir, tasks, self._fleet.for_job, roster.is_over)
+                self._fleet.when_back.append(self._fetcher.stir)
                 tasks.start_soon(self._listen)
                 roster.load()
                 await self._loop(held, stop_when_idle)
@@ -205,9 +208,10 @@ class Engine:
                 os.unlink(path)
 
     async def _take_wants(self, now: float) -> None:
-        """Have those schedulers asked that somebody looks at, and the others only for the sake of jobs."""
+        """See to what somebody looks at: schedulers are asked also where no job needs it, and logs are fetched."""
         if self._wants.look(now):
-            await self._fleet.watch(self._wants.schedulers)
+            self._fetcher.want(self._wants.logs)
+            await self._fleet.watch(self._wants.schedulers, self._wants.queues)
 
     # -- observing
 

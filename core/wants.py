@@ -23,12 +23,15 @@ _LOOK = 2.0
 
 
 class LogWant(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A log that somebody reads: a job's ``stream``, of which attempt, and from which byte on."""
+    """A log that somebody reads: a job's ``stream`` ("stdout", "stderr"), of which attempt.
+
+    ``whole``: also its beginning, where that is not here; its end is fetched in any case.
+    """
 
     job: int
     stream: str
     attempt: int
-    offset: int = 0
+    whole: bool = False
 
 
 class Want(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -27,12 +27,12 @@ def test_the_engine_sees_who_looks_at_what_until_they_look_away(workdir: WorkDir
     wants, one, two = Wants(workdir), Looking(workdir), Looking(workdir)
     assert not wants.look(0.0)
     one.at(SLURM)
-    two.at(Want(queues=("sge",), logs=(LogWant(3, "stdout", 1, 512),)))
+    two.at(Want(queues=("sge",), logs=(LogWant(3, "stdout", 1, whole=True),)))
     assert wants.look(0.0)
     assert set(wants.schedulers) == {"slurm", "sge"}
     assert wants.schedulers["slurm"] == {"PATH": "/bin"}
     assert wants.queues == {"sge"}
-    assert wants.logs == {LogWant(3, "stdout", 1, 512)}
+    assert wants.logs == {LogWant(3, "stdout", 1, whole=True)}
     two.close()
     one.at(Want(schedulers=("pbs",)))
     assert wants.look(0.1)
