@@ -264,7 +264,7 @@ class Slurm:
         return [*orders, *_orders(jids, "scancel")]
 
     def order(self, verb: Verb, jids: Sequence[str]) -> Sequence[Order]:
-        """Hold, release, suspend, resume or requeue: by uhold, for an administrator's plain hold binds the owner too."""
+        """Hold, release, suspend, resume or requeue; by uhold, as a plain hold by root binds the owner too."""
         return _orders(jids, "scontrol", "uhold" if verb == "hold" else verb)
 
     def signal(self, jids: Sequence[str], name: str) -> Sequence[Order]:
