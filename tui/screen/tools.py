@@ -13,7 +13,6 @@ from textual.message import Message
 from ...core.filters import id_ranges
 from ...core.job import JobRow, Outcome, State
 from ...core.journal import Change
-from ...core.wants import Want
 from ..ref import JobRef, Ref
 from .commands import CommandLog, command_line
 from .entries import Entry
