@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from ..core.backend import (
     Answer,
     Capability,
+    Dependency,
     Rejected,
     Request,
     Shown,
@@ -20,12 +21,12 @@ from ..core.backend import (
     mark,
     task_mark,
 )
-from ..core.job import Reason
+from ..core.job import JobSpec, Reason
 from ..core.queues import Capacity
 from ..core.verdict import Observation
 from . import slurm_capacity
 from .batch import BatchBackend
-from .dialect import Asked, Command, Entry, Listing, Order, Reply, Site, chunks, clipped, number, one_line
+from .dialect import Asked, Command, Entry, Listing, Order, Reply, Site, chunks, clipped, number, one_line, waiting
 from .slurm_record import shown
 
 # Names and comments may hold anything, line ends too: each record begins with RS and its fields are parted by US.
@@ -56,6 +57,8 @@ _FAILURES = {
     "LAUNCH_FAILED": (Reason.LAUNCH, "Slurm could not start it"),
     "RECONFIG_FAIL": (Reason.LAUNCH, "Slurm could not start it"),
 }
+
+_AFTER: Mapping[str, str] = {"ok": "afterok", "fail": "afternotok", "any": "afterany"}
 
 # Why a job waits, in plain words; what is not here is said as Slurm says it.
 _WHY = {
@@ -122,7 +125,10 @@ class Slurm:
     programs: Sequence[str] = ("sbatch", "squeue", "scancel", "scontrol")
     own_id = "${SLURM_ARRAY_TASK_ID:+${SLURM_ARRAY_JOB_ID}_}${SLURM_ARRAY_TASK_ID:-${SLURM_JOB_ID-}}"
     forms: Mapping[str, str] = {"SLURM_TIME_FORMAT": "%s"}
-    capabilities: frozenset[Capability] = frozenset({"hold", "release", "requeue", "signal", "foreign"})
+    # Suspending is for operators alone; to others Slurm says so.
+    capabilities: frozenset[Capability] = frozenset(
+        {"hold", "release", "suspend", "resume", "requeue", "signal", "foreign"}
+    )
 
     def scrub(self, env: Mapping[str, str]) -> dict[str, str]:
         """Drop what changes options and formats, and what a job that we were called from left behind."""
@@ -164,7 +170,8 @@ class Slurm:
             f"--output={request.metadir}/job.sched",
             "--open-mode=append",
         )
-        return Command(("sbatch", *own, *_options(request), request.script), patience=_SUBMIT_PATIENCE)
+        options = [*_options(request), *waiting(self, request)]
+        return Command(("sbatch", *own, *options, request.script), patience=_SUBMIT_PATIENCE)
 
     def submit_array(self, requests: Sequence[Request], site: Site) -> Command:
         """Run sbatch on a script that goes on as the job script of the task's own job."""
@@ -178,7 +185,17 @@ class Slurm:
             for index, request in tasks.items()
         )
         script = _ARRAY_SCRIPT.replace("{cases}", cases)
-        return Command(("sbatch", *own, *_options(first)), script.encode("utf-8", "surrogateescape"), _SUBMIT_PATIENCE)
+        options = [*_options(first), *waiting(self, first)]
+        return Command(("sbatch", *own, *options), script.encode("utf-8", "surrogateescape"), _SUBMIT_PATIENCE)
+
+    def wait_for(self, dependency: Dependency, spec: JobSpec) -> Sequence[str] | None:
+        """Have it wait, and cancelled where it can never start. Jobs of other clusters are out of sight."""
+        own = any(word.startswith(("-d", "--dep", "-M", "--clusters")) for word in spec.resources.extra)
+        if own or any(";" in parent.jid for parent in dependency.parents):
+            return None
+        joiner = "?" if dependency.one_is_enough else ","
+        words = joiner.join(f"{_AFTER[parent.ending]}:{parent.jid}" for parent in dependency.parents)
+        return (f"--dependency={words}", "--kill-on-invalid-dep=yes")
 
     def task_id(self, array: str, index: int) -> str:
         """``array_index``, with the cluster behind it."""
@@ -293,7 +310,7 @@ class Slurm:
         return [*orders, *_orders(jids, "scancel")]
 
     def order(self, verb: Verb, jids: Sequence[str]) -> Sequence[Order]:
-        """Hold, release or requeue. A plain hold by an administrator is one that the job's owner cannot lift."""
+        """Hold, release, suspend, resume or requeue; by uhold, as a plain hold by root binds the owner too."""
         return _orders(jids, "scontrol", "uhold" if verb == "hold" else verb)
 
     def signal(self, jids: Sequence[str], name: str) -> Sequence[Order]:
@@ -432,6 +449,9 @@ def _seen(word: str, reason: str, host: str, started: float, ended: float, expec
         return Observation("ending", host=host, started=started)
     if word == "COMPLETED":
         return Observation("gone", exit_code=0, at=ended, outcome="finished", host=host, started=started)
+    if word == "CANCELLED" and reason == "DependencyNeverSatisfied":
+        words = "cancelled by Slurm: what it waited for can never come true"
+        return Observation("gone", Reason.CONDITION, words, at=ended, outcome="cancelled", host=host, started=started)
     if word == "CANCELLED":
         words = "cancelled in Slurm, not through jobtui"
         return Observation("gone", detail=words, at=ended, outcome="cancelled", host=host, started=started)
