@@ -10,9 +10,11 @@ demo: .venv/.run
 test: .venv/.dev
 	@folder=$$(mktemp -d /tmp/XXXXXX); $(BIN)/python -m pytest -n 3 --basetemp=$$folder/t; code=$$?; rm -rf $$folder; exit $$code
 
-# Real schedulers, from Debian packages, on loopback: needs root on Debian, and skips with a reason elsewhere.
+# Real schedulers, from Debian packages, on loopback: needs root on Debian, and skips with a reason elsewhere. Each file has
+# schedulers of its own, so that files can run beside each other; most of their time is waiting.
 test-clusters: .venv/.dev
-	JOBTUI_TEST_CLUSTERS=1 $(BIN)/python -m pytest tests/clusters -ra
+	@folder=$$(mktemp -d /tmp/XXXXXX); JOBTUI_TEST_CLUSTERS=1 $(BIN)/python -m pytest tests/clusters -ra --durations=8 \
+	  -n 3 --dist loadfile --basetemp=$$folder/t; code=$$?; rm -rf $$folder; exit $$code
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .

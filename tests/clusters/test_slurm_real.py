@@ -23,8 +23,7 @@ LATER = Resources(extra=("--begin=now+3600",))
 
 @pytest.fixture(scope="module")
 def slurm() -> Iterator[Cluster]:
-    settings = {"JOBTUI_SLURM_PORT": "17800", "JOBTUI_SLURM_NODE": "t", "JOBTUI_SLURM_MSGTIMEOUT": "4"}
-    yield from slurm_cluster(settings)
+    yield from slurm_cluster({"JOBTUI_SLURM_MSGTIMEOUT": "4"})
 
 
 @pytest.fixture(scope="module")
