@@ -56,7 +56,9 @@ class Cluster:
         if done.returncode == NOT_HERE:
             pytest.skip(done.stderr.strip())
         if done.returncode != 0:
-            pytest.fail(f"{self.script} up\n{done.stdout}\n{done.stderr}", pytrace=False)
+            # Shown with the first test that wanted it, and not again with all the others.
+            print(done.stdout, done.stderr)
+            pytest.fail(f"{self.script} up: {done.stderr.strip().rpartition(chr(10))[2]}", pytrace=False)
 
     def settings(self) -> dict[str, str]:
         """The environment in which the scheduler's commands find it."""
