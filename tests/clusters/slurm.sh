@@ -85,7 +85,7 @@ stop() {        # name, seconds to wait before KILL
 wait_for() {    # seconds, what, the daemon it needs, command...
     local secs=$1 what=$2 daemon=$3 t0=$SECONDS; shift 3
     while [ $((SECONDS - t0)) -lt "$secs" ]; do
-        timeout 20 "$@" >/dev/null 2>&1 && return 0
+        timeout 20 "$@" >"$LOG/waiting.out" 2>&1 && return 0
         ended "$daemon" && break
         sleep 0.2
     done
