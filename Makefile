@@ -2,13 +2,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-clusters check bench screenshots format clean
+.PHONY: demo test snapshots test-clusters check bench screenshots format clean
 
 demo: .venv/.run
 	$(BIN)/jobtui demo
 
 test: .venv/.dev
 	@folder=$$(mktemp -d /tmp/XXXXXX); $(BIN)/python -m pytest -n 3 --basetemp=$$folder/t; code=$$?; rm -rf $$folder; exit $$code
+
+# The kept pictures of the screen, taken anew after a change that was meant: look at what `git diff` says of them.
+snapshots: .venv/.dev
+	JOBTUI_UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -n 2 -q tests/tui/test_screen_snapshots.py
+	git status --short tests/tui/snapshots
 
 # Real schedulers, from Debian packages, on loopback: needs root on Debian, and skips with a reason elsewhere. Each file has
 # schedulers of its own, so that files can run beside each other; most of their time is waiting.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from typing import Self
@@ -123,10 +122,7 @@ class BatchBackend:
         request = some[0]
         site = await self._probed()
         if isinstance(site, str):
-            missing = [name for name in self.dialect.programs if shutil.which(name, path=self._env.get("PATH")) is None]
-            if missing:
-                return Rejected(f"{self.dialect.title} is not here: there is no command {missing[0]} on the PATH")
-            return Rejected(site, retryable=True)
+            return await self._unusable(site)
         try:
             # In the job's own environment, which it inherits.
             env = self.dialect.scrub(request.env)
@@ -140,6 +136,16 @@ class BatchBackend:
                 return Rejected(str(error), retryable=error.kind == "unreachable")
             return Uncertain(str(error))
         return self.dialect.read_submit(reply)
+
+    async def _unusable(self, words: str) -> Rejected:
+        """Whether the scheduler is not there at all, or does not answer now for the reason in ``words``."""
+        try:
+            missing = await self._transport.lacking(self.dialect.programs, self._env)
+        except TransportError as error:
+            return Rejected(str(error), retryable=True)
+        if missing:
+            return Rejected(f"{self.dialect.title} is not here: there is no command {missing[0]} on the PATH")
+        return Rejected(words, retryable=True)
 
     async def find(self, handles: Sequence[Handle]) -> Found:
         """Look for attempts in the same answer that tells of all jobs."""

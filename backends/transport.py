@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
-from typing import Literal, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
 
 import anyio
 
@@ -15,10 +16,10 @@ from ..core.identity import members
 from .dialect import Command, Reply
 
 # Bytes: the answer about 100,000 jobs is some 20 MB.
-_LARGEST = 64 * 2**20
+LARGEST = 64 * 2**20
 _PIECE = 2**17
 # Seconds in which what a command left running may close its output.
-_DRAIN = 1.0
+DRAIN = 1.0
 # No environment holds this entry.
 _NOBODY = b"\0"
 
@@ -26,13 +27,26 @@ _NOBODY = b"\0"
 class TransportError(Exception):
     """A command did not come to an end of its own. ``kind`` says why; the text is for people.
 
-    "missing" and "unreachable": it did nothing. "timeout" and "flood": nobody knows what it did.
+    "missing" and "unreachable": it did nothing. "timeout", "broken" (the way to it broke) and "flood": nobody knows
+    what it did.
     """
 
-    def __init__(self, kind: Literal["missing", "unreachable", "timeout", "flood"], words: str) -> None:
+    def __init__(self, kind: Literal["missing", "unreachable", "timeout", "broken", "flood"], words: str) -> None:
         """Say why, and in words."""
         super().__init__(words)
         self.kind = kind
+
+
+class Output(NamedTuple):
+    """What a command came to: its exit code, and its output as it was."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+    def reply(self) -> Reply:
+        """The same as text."""
+        return Reply(self.code, self.out.decode("utf-8", "replace"), self.err.decode("utf-8", "replace"))
 
 
 class Transport(Protocol):
@@ -45,11 +59,23 @@ class Transport(Protocol):
         """
         ...
 
+    async def lacking(self, programs: Sequence[str], env: Mapping[str, str]) -> list[str]:
+        """Which of these programs are not on the PATH there; raises TransportError."""
+        ...
+
+    async def fetch(self, command: Command, env: Mapping[str, str]) -> Output:
+        """Run a command whose output is no text, such as pieces of a job's files; else as ``run``."""
+        ...
+
 
 class Here:
     """Runs commands on this machine."""
 
     async def run(self, command: Command, env: Mapping[str, str]) -> Reply:
+        """See Transport."""
+        return (await self.fetch(command, env)).reply()
+
+    async def fetch(self, command: Command, env: Mapping[str, str]) -> Output:
         """Run a command in a session of its own; see Transport."""
         child = _start(command, env)
         try:
@@ -58,17 +84,30 @@ class Here:
         except TimeoutError:
             raise TransportError("timeout", f"{command.argv[0]} gave no answer in {command.patience:g} s") from None
         finally:
-            _end(child)
-        return Reply(child.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+            end(child)
+        return Output(child.returncode, out, err)
+
+    async def lacking(self, programs: Sequence[str], env: Mapping[str, str]) -> list[str]:
+        """Which of these programs are not on the PATH."""
+        return [name for name in programs if shutil.which(name, path=env.get("PATH")) is None]
 
 
 def _start(command: Command, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    name = command.argv[0]
     stdin = _given(command.stdin)
     try:
+        return start(command.argv, env, stdin if stdin is not None else subprocess.DEVNULL)
+    finally:
+        if stdin is not None:
+            os.close(stdin)
+
+
+def start(argv: Sequence[str], env: Mapping[str, str], stdin: int) -> subprocess.Popen[bytes]:
+    """Start a command in a session of its own; raises TransportError. ``stdin``: as for Popen."""
+    try:
         return subprocess.Popen(
-            command.argv,
-            stdin=stdin if stdin is not None else subprocess.DEVNULL,
+            argv,
+            bufsize=0,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=dict(env),
@@ -76,14 +115,11 @@ def _start(command: Command, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
             start_new_session=True,
         )
     except FileNotFoundError:
-        raise TransportError("missing", f"there is no command {name} on the PATH") from None
+        raise TransportError("missing", f"there is no command {argv[0]} on the PATH") from None
     except OSError as error:
-        raise TransportError("unreachable", f"cannot run {name}: {error.strerror}") from error
+        raise TransportError("unreachable", f"cannot run {argv[0]}: {error.strerror}") from error
     except ValueError as error:
-        raise TransportError("unreachable", f"cannot run {name}: {error}") from error
-    finally:
-        if stdin is not None:
-            os.close(stdin)
+        raise TransportError("unreachable", f"cannot run {argv[0]}: {error}") from error
 
 
 def _given(data: bytes) -> int | None:
@@ -99,26 +135,37 @@ def _given(data: bytes) -> int | None:
 
 
 async def _gather(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
-    """Read all output until the command has ended, and what it left running has closed it or had its second."""
+    """Read all output of a command."""
     assert child.stdout is not None and child.stderr is not None
     texts = bytearray(), bytearray()
-    fd = os.pidfd_open(child.pid)
-    try:
-        async with anyio.create_task_group() as tasks:
-            for stream, text in zip((child.stdout, child.stderr), texts, strict=True):
-                tasks.start_soon(_read, stream.fileno(), text, tasks.cancel_scope)
-            await anyio.wait_readable(fd)
-            tasks.cancel_scope.deadline = anyio.current_time() + _DRAIN
-    finally:
-        os.close(fd)
-    if max(map(len, texts)) > _LARGEST:
-        raise TransportError("flood", f"more than {_LARGEST // 2**20} MiB of output")
+    async with anyio.create_task_group() as tasks:
+        for stream, text in zip((child.stdout, child.stderr), texts, strict=True):
+            tasks.start_soon(read_all, stream.fileno(), text, tasks.cancel_scope)
+        await ended(child)
+        tasks.cancel_scope.deadline = anyio.current_time() + DRAIN
+    refuse_flood(*texts)
     return bytes(texts[0]), bytes(texts[1])
 
 
-async def _read(fd: int, text: bytearray, scope: anyio.CancelScope) -> None:
+async def ended(child: subprocess.Popen[bytes]) -> None:
+    """Wait until a command has ended; what it left running may still hold its output."""
+    fd = os.pidfd_open(child.pid)
+    try:
+        await anyio.wait_readable(fd)
+    finally:
+        os.close(fd)
+
+
+def refuse_flood(*texts: bytearray) -> None:
+    """Raise TransportError where there is more output than can be meant."""
+    if max(map(len, texts)) > LARGEST:
+        raise TransportError("flood", f"more than {LARGEST // 2**20} MiB of output")
+
+
+async def read_all(fd: int, text: bytearray, scope: anyio.CancelScope) -> None:
+    """Read until the other side has closed; give ``scope`` up where there is too much."""
     os.set_blocking(fd, False)
-    while len(text) <= _LARGEST:
+    while len(text) <= LARGEST:
         try:
             piece = os.read(fd, _PIECE)
         except BlockingIOError:
@@ -130,7 +177,7 @@ async def _read(fd: int, text: bytearray, scope: anyio.CancelScope) -> None:
     scope.cancel()
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def end(child: subprocess.Popen[bytes]) -> None:
     """Leave nothing of a command behind. Until it is waited for, its pid and its group are nobody else's."""
     assert child.stdout is not None and child.stderr is not None
     over = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
@@ -141,5 +188,6 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(process.pid, signal.SIGKILL)
     child.wait()
-    child.stdout.close()
-    child.stderr.close()
+    for stream in (child.stdin, child.stdout, child.stderr):
+        if stream is not None:
+            stream.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol, Self, runtime_checkable
 
 import msgspec
 
@@ -139,6 +139,34 @@ class History(msgspec.Struct, frozen=True):
     complete: bool
 
 
+class Wanted(msgspec.Struct, frozen=True):
+    """A piece of the file ``name`` of an attempt: up to ``most`` bytes from ``start`` on; negative: from the end."""
+
+    handle: Handle
+    name: str
+    start: int
+    most: int
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """``data`` stands from ``start`` on in a file of ``size`` bytes, None where there is no such file (yet).
+
+    ``trouble``: why the file cannot be read.
+    """
+
+    start: int = 0
+    data: bytes = b""
+    size: int | None = None
+    trouble: str = ""
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """The pieces that were wanted, in the same order; none, and ``trouble`` in words, where the far side is silent."""
+
+    pieces: tuple[Piece, ...]
+    trouble: str = ""
+
+
 Capability = Literal["hold", "release", "suspend", "resume", "requeue", "signal", "history", "foreign"]
 Verb = Literal["hold", "release", "suspend", "resume", "requeue"]
 
@@ -153,7 +181,10 @@ class Probe(msgspec.Struct, frozen=True):
 Hint = Callable[[int], None]
 
 
-def _unheard(_job: int) -> None:
+Linked = Callable[[str], None]
+
+
+def _unheard(_word: object) -> None:
     """Where nobody listens."""
 
 
@@ -162,13 +193,14 @@ class Surroundings(msgspec.Struct, frozen=True):
 
     ``hint(job)`` tells its engine that something about a job may have changed; its helpers may write to the file
     ``log``; ``env`` is the environment in which its commands run; ``host`` is the far end's name in
-    ``backend@host``, "" for this machine.
+    ``backend@host``, "" for this machine. ``linked(trouble)`` tells that the far end answered (""), or why it did not.
     """
 
     env: Mapping[str, str]
     hint: Hint = _unheard
     log: str = os.devnull
     host: str = ""
+    linked: Linked = _unheard
 
 
 class Backend(Protocol):
@@ -247,6 +279,15 @@ class Backend(Protocol):
 
     async def signal(self, handles: Sequence[Handle], name: str) -> dict[int, str]:
         """Send the signal ``name`` ("USR1") to jobs; names those that could not be reached, and why."""
+        ...
+
+
+@runtime_checkable
+class FarFiles(Protocol):
+    """What a back end can do besides whose jobs' files are on another machine."""
+
+    async def read(self, wanted: Sequence[Wanted]) -> Reading:
+        """Read pieces of files byte by byte, all in one round trip. Raises nothing for a file or a lost link."""
         ...
 
 

@@ -11,6 +11,7 @@ from .catalog import Catalog, Detail
 from .filters import Selection, parse_filter, parse_selection
 from .job import JobRow, JobSpec, Outcome
 from .lease import Lease
+from .links import Link, read_links
 from .progress import ProgressReader, with_progress
 from .seen import Seen, read_seen
 from .settings import Settings, read_settings, write_settings
@@ -55,6 +56,10 @@ class BlockingJobManager:
     def schedulers(self) -> list[Seen]:
         """What each scheduler of this work directory said last, when, and which other jobs of yours it has."""
         return read_seen(self.workdir)
+
+    def links(self) -> list[Link]:
+        """Whether the machines answer on which jobs of this work directory run: as of the last time they were asked."""
+        return read_links(self.workdir)
 
     def engine(self) -> Lease | None:
         """Who drives the work directory now, if anybody."""

@@ -7,37 +7,27 @@ import logging
 import os
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
 
 import anyio
 import anyio.lowlevel
 
-from . import metadir
+from .atonce import AtOnce
 from .backend import (
     Answer,
-    Backend,
-    BackendMissingError,
-    Handle,
-    Rejected,
     Request,
-    Surroundings,
-    Task,
-    Took,
-    load,
-    mark,
-    split,
 )
+from .fetcher import Fetcher
+from .fleet import Fleet
 from .groups import single_errors
-from .job import IN_FLIGHT, Accepted, EngineEnd, Obeyed, Order, Reason, Resources, State, Submitting
-from .lane import Lane
+from .job import IN_FLIGHT
 from .lease import RENEWAL, HeldLease, take
 from .publisher import Publisher
-from .queue import Yard
 from .roster import Roster
-from .script import job_script
 from .settings import Settings, SettingsError, read_settings
-from .verdict import Facts, Observation, due_orders, judge
-from .workdir import LOG, WAKE, WorkDir
+from .starting import Starter
+from .verdict import Facts, judge
+from .wants import Wants
+from .workdir import WAKE, WorkDir
 
 _log = logging.getLogger("jobtui.engine")
 
@@ -48,12 +38,8 @@ _FLUSH = 0.01
 _RECONCILE = 60.0
 _INBOX_POLL = 2.0
 _TROUBLE_PAUSE = 5.0
-_ENVIRONMENTS_KEPT = 16
 # Seconds that submissions under way have to be answered when the engine ends; the next one would look for them.
 _PARTING = 3.0
-# Seconds that a job script needs at most to say who it is; and after which orders may have taken effect.
-_FIRST_WORD = 0.05
-_EFFECT = (0.02, 1.0)
 
 
 class WorkDirGoneError(Exception):
@@ -70,7 +56,6 @@ class Engine:
         self._given = settings
         self._stop = False
         self._bell = anyio.Event()
-        self._environments: dict[str, dict[str, str]] = {}
 
     async def run(self, *, stop_when_idle: bool = True) -> None:
         """Drive until there is nothing left to drive (or, with ``stop_when_idle`` False, until ``stop``).
@@ -99,19 +84,22 @@ class Engine:
     async def _drive(self, held: HeldLease, settings: Settings, stop_when_idle: bool) -> None:
         home = os.stat(self.workdir.path)
         self._home = (home.st_dev, home.st_ino)
-        self._backends: dict[str, Backend] = {}
-        self._lanes: dict[str, Lane] = {}
-        self._no_starts_before = 0.0
+        self._wants = Wants(self.workdir)
         self._publisher = Publisher(self.workdir)
-        self._roster = Roster(self.workdir, self._publisher, settings)
+        roster = self._roster = Roster(self.workdir, self._publisher, settings)
+        self._at_once = AtOnce(self.workdir, roster)
         try:
-            async with anyio.create_task_group() as self._tasks, contextlib.AsyncExitStack() as self._stack:
-                self._tasks.start_soon(self._listen)
-                self._roster.load()
+            async with anyio.create_task_group() as tasks, contextlib.AsyncExitStack() as stack:
+                self._fleet = Fleet(self.workdir, roster, tasks, stack, self.hint, self.ring, self._answered)
+                self._starter = Starter(self.workdir, roster, self._fleet, self.ring)
+                self._fetcher = Fetcher(self.workdir, tasks, self._fleet.for_job, roster.is_over)
+                self._fleet.when_back.append(self._fetcher.stir)
+                tasks.start_soon(self._listen)
+                roster.load()
                 await self._loop(held, stop_when_idle)
-                for lane in self._lanes.values():
+                for lane in self._fleet.lanes.values():
                     await lane.finish(_PARTING)
-                self._tasks.cancel_scope.cancel()
+                tasks.cancel_scope.cancel()
         finally:
             self.halted_by = self._roster.halted_by
             if self._is_home():
@@ -134,12 +122,13 @@ class Engine:
                 reconcile_at = now + _RECONCILE
                 roster.reconcile()
             self._take_hints()
+            await self._take_wants(now)
             roster.fire_timers()
             await self._settle(roster.take_dirty(_CHUNK))
-            await self._start_due()
+            await self._starter.start_due()
             if self._publisher.pending and not roster.dirty and time.monotonic() >= flush_at:
                 flush_at = time.monotonic() + (_FLUSH if self._flush() else _TROUBLE_PAUSE)
-            if not roster.is_idle():
+            if not roster.is_idle() or self._wants.all:
                 idle_since = now
             elif stop_when_idle and now - idle_since >= roster.settings.linger:
                 return
@@ -147,8 +136,8 @@ class Engine:
             if self._publisher.pending:
                 wake_at.append(flush_at)
             if any(yard.ready for yard in roster.yards.values()):
-                wake_at.append(self._no_starts_before or now + _RECONCILE)
-                wake_at += [lane.opens_at for lane in self._lanes.values()]
+                wake_at.append(self._starter.not_before or now + _RECONCILE)
+                wake_at += [lane.opens_at for lane in self._fleet.lanes.values()]
             if roster.dirty or self._stop:
                 await anyio.lowlevel.checkpoint()
                 continue
@@ -199,6 +188,9 @@ class Engine:
         """See to what was marked."""
         self._bell.set()
 
+    def _answered(self, request: Request, answer: Answer) -> None:
+        self._starter.answered(request, answer)
+
     def _take_hints(self) -> None:
         for path, hint in self.workdir.hints():
             self._roster.dirty.update(dict.fromkeys(hint.ids()))
@@ -214,25 +206,13 @@ class Engine:
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 os.unlink(path)
 
+    async def _take_wants(self, now: float) -> None:
+        """See to what somebody looks at: schedulers are asked also where no job needs it, and logs are fetched."""
+        if self._wants.look(now):
+            self._fetcher.want(self._wants.logs)
+            await self._fleet.watch(self._wants.schedulers)
+
     # -- observing
-
-    async def _backend(self, name: str, env_ref: str | None = None) -> Backend | None:
-        """The back end of that name, ready for use; None (logged) where it is not installed.
-
-        ``env_ref``: the environment of a job for it, in which its commands will run.
-        """
-        if name not in self._backends:
-            try:
-                kind = load(name)
-            except BackendMissingError as error:
-                _log.error("%s", error)
-                return None
-            surroundings = Surroundings(self._environment(env_ref), self.hint, self.workdir.file(LOG), split(name)[1])
-            backend = self._backends[name] = await self._stack.enter_async_context(kind(surroundings))
-            if backend.polled:
-                lane = self._lanes[name] = Lane(name, backend, self.workdir, self._roster, self._answered, self.ring)
-                lane.start(self._tasks)
-        return self._backends[name]
 
     async def _settle(self, jobs: list[int]) -> None:
         """Judge these jobs by their facts, asking the back ends where the facts do not decide."""
@@ -253,249 +233,23 @@ class Engine:
 
     async def _observe(self, name: str, items: list[tuple[int, Facts]]) -> None:
         first = items[0][1].spec
-        backend = await self._backend(name, first.env_ref if first is not None else None)
-        lane = self._lanes.get(name)
+        backend = await self._fleet.for_job(name, first.env_ref if first is not None else None)
+        lane = self._fleet.lanes.get(name)
+        if backend is not None and lane is None:
+            await self._at_once.observe(backend, items)
+            return
         for job, facts in items:
             with self._roster.trouble_of(job):
-                if backend is None:
+                if lane is None:
                     self._roster.apply(job, facts, judge(facts))
-                elif lane is not None:
+                else:
                     lane.observe(job, facts)
-        if backend is None or lane is not None:
-            return
-        for job, facts in items:
-            with self._roster.trouble_of(job):
-                await self._resolve(job, facts, backend)
-        sent = [item for item in items if item[1].accepted or item[1].claimed or self._is_ours(*item)]
-        handles = [self._handle(job, facts) for job, facts in sent]
-        snapshot = await backend.poll(handles)
-        stop: defaultdict[float, list[Handle]] = defaultdict(list)
-        orders: defaultdict[tuple[str, str], list[Handle]] = defaultdict(list)
-        for handle in handles:
-            with self._roster.trouble_of(handle.job):
-                # Read again after the look: an end written in between is there now.
-                facts = self._roster.facts(handle.job)
-                if facts is None:
-                    continue
-                verdict = self._roster.conclude(handle.job, facts, snapshot.seen.get(handle.job))
-                grace = self._stop_grace(handle.job, facts) if verdict.state is State.CANCELLING else None
-                if grace is not None:
-                    stop[grace].append(self._handle(handle.job, facts))
-                for order in self._take_orders(handle.job, facts, verdict.state, backend):
-                    orders[order.verb, order.signal].append(self._handle(handle.job, facts))
-        await self._obey(orders, backend)
-        for grace, some in stop.items():
-            for job, why in (await backend.cancel(some, grace)).items():
-                _log.error("job %d could not be cancelled: %s", job, why)
-
-    async def _resolve(self, job: int, facts: Facts, backend: Backend) -> None:
-        """Find out about a submission whose answer nobody has: look for its tag before it may be sent again."""
-        submitting = facts.submitting
-        if submitting is None or facts.accepted is not None or facts.claimed or self._is_ours(job, facts):
-            return
-        path = self.workdir.metadir(job)
-        found = await backend.find([self._handle(job, facts)])
-        if job in found.jids:
-            jid = found.jids[job]
-            metadir.record_answer(path, Accepted(facts.attempt, jid, backend.name, time.time()))
-        elif not found.complete:
-            self._roster.apply(job, facts, judge(facts))
-            self._roster.look_again(job, _TROUBLE_PAUSE)
-            return
-        else:
-            # Should a lost script still be about to start, only one of it and its successor can claim job.begin; and
-            # none, where the job was cancelled meanwhile.
-            cancel = facts.intent.cancel
-            if cancel is not None and cancel.attempt == facts.attempt:
-                metadir.claim_void(path)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(f"{path}/{metadir.SUBMITTING}")
-        self._roster.dirty[job] = None
-
-    def _is_ours(self, job: int, facts: Facts) -> bool:
-        """Whether this very engine started the attempt, so that its back end knows what became of it."""
-        tracked = self._roster.tracked.get(job)
-        return tracked is not None and tracked.launched == facts.attempt
-
-    def _handle(self, job: int, facts: Facts) -> Handle:
-        assert facts.spec is not None
-        jid = facts.accepted.jid if facts.accepted is not None else None
-        return Handle(job, facts.attempt, facts.spec.tag, jid, self.workdir.metadir(job), facts.begin)
-
-    def _stop_grace(self, job: int, facts: Facts) -> float | None:
-        """How long the job has to end by itself, in seconds; None if it was told already."""
-        tracked, cancel = self._roster.tracked[job], facts.intent.cancel
-        assert cancel is not None
-        told = 2 if cancel.force else 1
-        if tracked.asked_to_stop >= told:
-            return None
-        tracked.asked_to_stop = told
-        return 0.0 if cancel.force else tracked.spec.grace
-
-    def _take_orders(self, job: int, facts: Facts, state: State, backend: Backend) -> list[Order]:
-        """The orders that are to be carried out now. Written down first: a signal sent twice may do harm."""
-        orders = due_orders(facts)
-        if not orders or state not in (State.RUNNING, State.SUSPENDED, State.CANCELLING):
-            return []
-        if facts.begin is None and not backend.polled:
-            # It is just starting: its processes are not known yet.
-            self._roster.look_again(job, _FIRST_WORD)
-            return []
-        metadir.write_fact(self.workdir.metadir(job), metadir.OBEYED, Obeyed(orders[-1].serial))
-        return orders
-
-    async def _obey(self, orders: Mapping[tuple[str, str], Sequence[Handle]], backend: Backend) -> None:
-        for (verb, name), handles in orders.items():
-            if verb not in backend.capabilities:
-                refused = dict.fromkeys((handle.job for handle in handles), "the back end cannot do that")
-            elif verb == "signal":
-                refused = await backend.signal(handles, name)
-            else:
-                refused = await backend.order("suspend" if verb == "suspend" else "resume", handles)
-            for job, why in refused.items():
-                _log.error("job %d: %s could not be carried out: %s", job, f"{verb} {name}".strip(), why)
-            for handle in handles:
-                for pause in _EFFECT:
-                    self._roster.look_again(handle.job, pause)
 
     async def _sweep(self) -> None:
         """Stop what jobs that ran into their time limit left behind."""
         facts_of, self._roster.left_behind = self._roster.left_behind, []
         for facts in facts_of:
             assert facts.spec is not None and facts.begin is not None
-            backend = await self._backend(facts.spec.backend)
+            backend = await self._fleet.for_job(facts.spec.backend)
             if backend is not None:
-                await backend.cancel([self._handle(0, facts)], 0.0)
-
-    # -- starting
-
-    async def _start_due(self) -> None:
-        """Hand the next batches of ready jobs to their back ends, as far as budgets and lanes allow."""
-        now = time.monotonic()
-        if now < self._no_starts_before:
-            return
-        self._no_starts_before = 0.0
-        for name, yard in self._roster.yards.items():
-            if yard.has_room():
-                await self._start_some(name, yard, now)
-
-    async def _start_some(self, name: str, yard: Yard, now: float) -> None:
-        roster, first = self._roster, yard.ready.first()
-        backend = await self._backend(name, roster.tracked[first].spec.env_ref) if first in roster.tracked else None
-        lane = self._lanes.get(name)
-        room = roster.settings.submission_batch if lane is None else min(roster.settings.submission_batch, lane.room)
-        if room < 1:
-            return
-        requests: list[Request] = []
-        array = self._array_next(yard, lane)
-        taken = [(job, ()) for job in array] or yard.ready.take(room, yard.use, yard.budget, now)
-        marked = mark(roster.tracked[array[0]].spec.tag, roster.tracked[array[0]].attempt) if array else ""
-        for job, gpus in taken:
-            with roster.trouble_of(job):
-                task = Task(marked, job - array[0]) if array else None
-                try:
-                    request = self._prepare(job, gpus, backend.own_id if backend is not None else "", task)
-                except OSError as error:
-                    # Most likely the disk is full, for all jobs alike: nothing is lost, so try again later.
-                    _log.error("job %d cannot be started now: %s", job, error)
-                    self._no_starts_before = now + _TROUBLE_PAUSE
-                    request = None
-                if request is None:
-                    yard.use.discard(job)
-                    roster.look_again(job, max(0.0, self._no_starts_before - now))
-                else:
-                    requests.append(request)
-        if requests:
-            await self._submit(name, requests)
-        if requests and yard.has_room():
-            self._bell.set()
-
-    def _array_next(self, yard: Yard, lane: Lane | None) -> list[int]:
-        """The tasks of an array whose turn it is, taken out of the yard; none where they do not go together."""
-        first = yard.ready.first()
-        if lane is None or first is None or lane.array_limit < 2:
-            return []
-        tasks = [job for job in self._roster.tasks_with(first, lane.array_limit) if job in yard.ready]
-        return yard.take_together(tasks, Resources()) if len(tasks) > 1 else []
-
-    async def _submit(self, name: str, requests: list[Request]) -> None:
-        backend, lane = self._backends.get(name), self._lanes.get(name)
-        if lane is not None:
-            lane.submit(requests)
-            return
-        missing = [Rejected(f"the back end '{name}' is not installed")] * len(requests)
-        answers = missing if backend is None else await backend.submit(requests)
-        for request, answer in zip(requests, answers, strict=True):
-            with self._roster.trouble_of(request.job):
-                self._answered(request, answer)
-
-    def _prepare(self, job: int, gpus: tuple[int, ...], own_id: str, task: Task | None) -> Request | None:
-        """Write what must be on disk before the attempt is sent; None if a person's wish came in between."""
-        tracked, path = self._roster.tracked[job], self.workdir.metadir(job)
-        spec, attempt = tracked.spec, tracked.attempt
-        if os.path.exists(f"{path}/{metadir.BEGIN}"):
-            return None
-        place = (task.mark, task.index) if task is not None else ("", 0)
-        sent = metadir.encode(Submitting(attempt, spec.tag, time.time(), gpus, *place))
-        metadir.write_new(f"{path}/{metadir.SUBMITTING}", sent)
-        # A wish written before this moment is seen here; a later one finds a submission and stops the job.
-        if os.path.exists(f"{path}/{metadir.INTENT}"):
-            facts = metadir.read_facts(path, spec)
-            cancelled = facts.intent.cancel is not None and facts.intent.cancel.attempt == attempt
-            held = facts.intent.hold or (spec.hold and facts.intent.hold is None)
-            if cancelled or held:
-                os.unlink(f"{path}/{metadir.SUBMITTING}")
-                return None
-        environment = self._environment(spec.env_ref)
-        script = f"{path}/{metadir.SCRIPT}{spec.backend}"
-        shown = dict(spec.env)
-        if gpus:
-            shown["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
-        if spec.array is not None:
-            shown["JOBTUI_ARRAY_INDEX"] = str(spec.array.index)
-            shown["JOBTUI_ARRAY_ID"] = str(spec.array.array)
-        text = job_script(spec, job, attempt, self.workdir.path, shown, own_id)
-        metadir.write_new(script, text.encode("utf-8", "surrogateescape"))
-        tracked.launched = attempt
-        return Request(job, attempt, spec.tag, script, path, spec, environment, task)
-
-    def _environment(self, reference: str | None) -> dict[str, str]:
-        if reference is None:
-            return {name: value for name, value in os.environ.items() if not name.startswith("JOBTUI_")}
-        if reference not in self._environments:
-            if len(self._environments) >= _ENVIRONMENTS_KEPT:
-                self._environments.clear()
-            self._environments[reference] = self.workdir.environment(reference)
-        return self._environments[reference]
-
-    def _answered(self, request: Request, answer: Answer) -> None:
-        """Record a back end's answer to a submission."""
-        roster, job, path, name = self._roster, request.job, request.metadir, request.spec.backend
-        yard, tracked = roster.yard(name), roster.tracked.get(job)
-        if isinstance(answer, Took):
-            accepted = Accepted(request.attempt, answer.jid, name, time.time())
-            metadir.record_answer(path, accepted)
-            if tracked is not None:
-                tracked.note = ""
-            place = (request.task.mark, request.task.index) if request.task is not None else ("", 0)
-            submitting = Submitting(request.attempt, request.tag, accepted.at, yard.use.gpus_of(job), *place)
-            facts = Facts(spec=request.spec, attempt=request.attempt, submitting=submitting, accepted=accepted)
-            if name in self._lanes:
-                self._lanes[name].taken(job, facts)
-            else:
-                roster.apply(job, facts, judge(facts, Observation("running" if answer.running else "pending")))
-        elif isinstance(answer, Rejected):
-            yard.use.discard(job)
-            if answer.retryable:
-                if tracked is not None:
-                    tracked.note = answer.text
-                    tracked.not_before = 0.0 if name in self._lanes else time.monotonic() + _TROUBLE_PAUSE
-                os.unlink(f"{path}/{metadir.SUBMITTING}")
-            else:
-                end = EngineEnd(request.attempt, State.FAILED, Reason.LAUNCH, answer.text, time.time())
-                metadir.write_fact(path, metadir.END, end)
-            roster.dirty[job] = None
-        else:
-            if tracked is not None:
-                tracked.launched = 0
-            roster.look_again(job, 0.0 if name in self._lanes else _TROUBLE_PAUSE)
+                await self._at_once.stop_leftovers(backend, facts)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import random
-import re
 import time
 from collections.abc import Callable, Iterable
 
@@ -15,14 +13,15 @@ import msgspec
 from anyio.abc import TaskGroup
 
 from . import metadir
-from .backend import Answer, Backend, Foreign, Handle, History, Rejected, Request, Snapshot, Task, Took, Uncertain
+from .backend import Answer, Backend, History, Rejected, Request, Took, Uncertain
 from .identity import file_system
 from .job import Accepted, Obeyed, State
+from .lanekeeping import Keeper
+from .laneknown import Known, handle_of, old_wish
 from .laneorders import Orders
+from .lanesearch import Search
 from .pollplan import PollPlan
 from .roster import Roster
-from .seen import Seen, keep_seen
-from .sightings import Sighting
 from .verdict import Facts, Observation, Verdict, due_orders, judge, last_seen
 from .workdir import WorkDir
 
@@ -31,9 +30,6 @@ _log = logging.getLogger("jobtui.engine")
 # How many submissions may be under way at a time; the back end sends as many of them at once as is good.
 _SENDING = 64
 _LARGEST_ARRAY = 1000
-# Seconds that a submission without an answer must have been missing from complete answers before it is sent again:
-# a scheduler that comes back may first work off what reached it before.
-_SURELY_NOT_THERE = 60.0
 # Seconds within which a file written on another machine is seen here: at once on a local file system.
 _RC_GRACE_LOCAL, _RC_GRACE_SHARED = 2.0, 90.0
 # Seconds between two looks at the folders of jobs in flight.
@@ -65,17 +61,17 @@ class Lane:
         self._answered = answered
         self._ring = ring
         self._plan = PollPlan(time.monotonic())
-        self._known: dict[int, _Known] = {}
+        self._known: dict[int, Known] = {}
         self._sending: set[int] = set()
         self._orders = Orders(backend, self._told)
+        self._search = Search(backend, workdir, roster, self._known, self._orders, self._mark, self._stir)
+        self._keeper = Keeper(backend, workdir)
         self._to_account: set[int] = set()
-        self._strays: set[str] = set()
         self._blocked_until = 0.0
         self._array_most = _LARGEST_ARRAY
         self._trouble_pause = _TROUBLE_FIRST
         self._probed = False
-        self._words = ""
-        self._answered_at = 0.0
+        self._watched = False
         self._wake = anyio.Event()
         shared = not file_system(workdir.path).local
         self._rc_grace = _RC_GRACE_SHARED if shared else _RC_GRACE_LOCAL
@@ -88,6 +84,17 @@ class Lane:
         tasks.start_soon(self._keep_polling)
         tasks.start_soon(self._keep_looking)
         tasks.start_soon(self._orders.run)
+
+    def watch(self, on: bool) -> None:
+        """Ask the scheduler also while no job needs it: somebody looks at what else it has."""
+        if on and not self._watched:
+            self._stir()
+        self._watched = on
+
+    def link_is_back(self) -> None:
+        """Ask the scheduler now: its machine answers again."""
+        self._plan.back(time.monotonic())
+        self._wake.set()
 
     async def finish(self, seconds: float) -> None:
         """Wait for the answers to submissions that are under way, so that nobody has to look for them later."""
@@ -199,28 +206,13 @@ class Lane:
             self._roster.look_again(job, conclusion.again)
         self._carry_out(job, known, facts, verdict)
 
-    def _know(self, job: int, facts: Facts) -> _Known:
-        assert facts.spec is not None
+    def _know(self, job: int, facts: Facts) -> Known:
         known = self._known.get(job)
         if known is None or known.sighting.attempt != facts.attempt:
-            known = self._known[job] = _Known(facts, self._old_wish(job, facts))
+            known = self._known[job] = Known(facts, old_wish(self._workdir, job, facts))
             self._stir()
-        jid = facts.accepted.jid if facts.accepted is not None else None
-        sent = facts.accepted.at if facts.accepted is not None else facts.submitting.at if facts.submitting else 0.0
-        path = self._workdir.metadir(job)
-        place = facts.submitting
-        task = Task(place.array, place.index) if place is not None and place.array else None
-        known.handle = Handle(job, facts.attempt, facts.spec.tag, jid, path, facts.begin, sent, task)
+        known.handle = handle_of(self._workdir, job, facts)
         return known
-
-    def _old_wish(self, job: int, facts: Facts) -> bool | None:
-        """The wish to hold or release that was expressed before the job was sent, and so has had its effect."""
-        try:
-            asked = os.stat(f"{self._workdir.metadir(job)}/{metadir.INTENT}").st_mtime
-        except OSError:
-            return None
-        sent = facts.submitting.at if facts.submitting is not None else 0.0
-        return facts.intent.hold if asked < sent else None
 
     def _record(self, job: int, facts: Facts, jid: str) -> None:
         path = self._workdir.metadir(job)
@@ -228,7 +220,7 @@ class Lane:
         self._known.pop(job, None)
         self._mark(job)
 
-    def _with_notes(self, known: _Known, facts: Facts, seen: Observation | None) -> Observation | None:
+    def _with_notes(self, known: Known, facts: Facts, seen: Observation | None) -> Observation | None:
         """Say what stands in the way of a submission or an order."""
         words = self._orders.refusal(known.handle.job)
         if facts.accepted is None and not facts.claimed and known.handle.job not in self._sending:
@@ -237,7 +229,7 @@ class Lane:
             return seen
         return msgspec.structs.replace(seen or Observation("running" if facts.claimed else "pending"), detail=words)
 
-    def _carry_out(self, job: int, known: _Known, facts: Facts, verdict: Verdict) -> None:
+    def _carry_out(self, job: int, known: Known, facts: Facts, verdict: Verdict) -> None:
         """Give the orders that a person's wishes come to, once the scheduler's id for the job is known."""
         if facts.accepted is None:
             return
@@ -280,7 +272,7 @@ class Lane:
         while True:
             self._wake = anyio.Event()
             self._forget_ended()
-            pause = self._plan.due - time.monotonic() if self._known else float("inf")
+            pause = self._plan.due - time.monotonic() if self._known or self._watched else float("inf")
             if pause <= 0:
                 try:
                     await self._poll()
@@ -294,9 +286,7 @@ class Lane:
     async def _probe(self) -> None:
         """Find out what the scheduler can do, before anything is sent; one that does not answer says why at once."""
         try:
-            probe = await self.backend.probe()
-            if probe.usable:
-                self._words = probe.words
+            await self._keeper.probe()
         except Exception:  # noqa: BLE001 logged with its traceback; submitting will tell
             _log.exception("a bug in probing %s", self.name)
         self._probed = True
@@ -315,14 +305,14 @@ class Lane:
         at = time.monotonic()
         snapshot = await self.backend.poll([known.handle for known in asked.values()])
         now = time.monotonic()
-        running = False
+        running = self._watched and any(other.seen.presence == "running" for other in snapshot.others)
         for job, known in asked.items():
             if self._known.get(job) is not known:
                 continue
             observation = snapshot.seen.get(job)
             running = running or (observation is not None and observation.presence != "pending")
             if known.handle.jid is None:
-                self._look_for(job, known, snapshot)
+                self._search.settle(job, known, snapshot)
                 continue
             news = known.sighting.answered(observation, snapshot.complete, at)
             if news or not known.polled:
@@ -330,93 +320,14 @@ class Lane:
             known.polled = known.polled or snapshot.complete
         if snapshot.complete:
             self._plan.answered(now, running=running, longest=self.backend.longest_pause)
-            self._answered_at = snapshot.at
             self._blocked_until = 0.0
         else:
             self._plan.failed(now, random.random())
         self._ring()
-        await self._search([(job, known) for job, known in asked.items() if self._known.get(job) is known])
-        self._end_strays(snapshot, [known.handle for job, known in asked.items() if self._known.get(job) is known])
-        await self._keep_for_clients(snapshot)
-
-    def _look_for(self, job: int, known: _Known, snapshot: Snapshot) -> None:
-        """Settle a submission whose answer nobody has, if its mark was seen."""
-        if job in snapshot.jids:
-            with self._roster.trouble_of(job):
-                path = self._workdir.metadir(job)
-                accepted = Accepted(known.sighting.attempt, snapshot.jids[job], self.name, time.time())
-                metadir.record_answer(path, accepted)
-            del self._known[job]
-            self._mark(job)
-
-    async def _search(self, asked: list[tuple[int, _Known]]) -> None:
-        """Look for what the status query did not show; what is surely not there may be sent (again)."""
-        missing = [(job, known) for job, known in asked if known.handle.jid is None and self._known.get(job) is known]
-        if not missing:
-            return
-        at = time.monotonic()
-        found = await self.backend.find([known.handle for _, known in missing])
-        for job, known in missing:
-            if self._known.get(job) is not known:
-                continue
-            if job in found.jids:
-                self._look_for(job, known, Snapshot({}, complete=False, jids=found.jids))
-            elif found.complete:
-                known.missing_since = at if known.missing_since is None else known.missing_since
-                if at - known.missing_since >= _SURELY_NOT_THERE:
-                    with self._roster.trouble_of(job):
-                        self._send_again(job, known)
-            self._stir()
-
-    def _send_again(self, job: int, known: _Known) -> None:
-        facts = self._roster.facts(job)
-        if facts is None or facts.attempt != known.sighting.attempt or facts.claimed or facts.accepted is not None:
-            self._mark(job)
-            return
-        path = self._workdir.metadir(job)
-        cancel = facts.intent.cancel
-        if cancel is not None and cancel.attempt == facts.attempt:
-            # Should a copy of it still turn up, it must not start.
-            metadir.claim_void(path)
-        _log.info("job %d never reached %s", job, self.name)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"{path}/{metadir.SUBMITTING}")
-        del self._known[job]
-        self._mark(job)
-
-    def _end_strays(self, snapshot: Snapshot, asked: list[Handle]) -> None:
-        """Cancel waiting copies of our jobs: of a submission that was sent again, or of an attempt that is over.
-
-        Only jobs whose id was known when the question was put have copies.
-        """
-        tags = {handle.tag: handle for handle in asked if handle.jid}
-        for other in snapshot.others:
-            tag, _, attempt = other.mark.rpartition(".")
-            handle = tags.get(tag)
-            waits = other.seen.presence in ("pending", "held")
-            if handle is None or not waits or other.jid in self._strays or not attempt.isdigit():
-                continue
-            if int(attempt) <= handle.attempt and not _is_part(other.jid, handle.jid or ""):
-                self._strays.add(other.jid)
-                _log.warning("job %d: %s is a second copy of %s and is cancelled", handle.job, other.jid, handle.jid)
-                self._orders.cancel(msgspec.structs.replace(handle, job=-len(self._strays), jid=other.jid), 0.0)
-
-    async def _keep_for_clients(self, snapshot: Snapshot) -> None:
-        """Save the answer, so that a screen opened later shows it with its age, and nobody asks a second time."""
-        if not self._words and snapshot.complete:
-            self._words = (await self.backend.probe()).words
-        marks = {known.handle.mark for known in self._known.values()}
-        others = tuple(other for other in snapshot.others if not self._is_ours(other, marks))
-        seen = Seen(self.name, self._words, self._answered_at, snapshot.at, snapshot.trouble, others)
-        try:
-            keep_seen(self._workdir, seen)
-        except OSError as error:
-            _log.warning("cannot save what %s said: %s", self.name, error)
-
-    def _is_ours(self, other: Foreign, marks: set[str]) -> bool:
-        """Whether this is a job of this work directory, or an ended one of another."""
-        mine = other.command.startswith(f"{self._workdir.path}/")
-        return bool(other.mark) and (mine or other.seen.presence == "gone" or other.mark in marks)
+        await self._search.look([(job, known) for job, known in asked.items() if self._known.get(job) is known])
+        still = [known.handle for job, known in asked.items() if self._known.get(job) is known]
+        self._search.end_strays(snapshot, still)
+        await self._keeper.keep(snapshot, {known.handle.mark for known in self._known.values()})
 
     # -- the accounting
 
@@ -458,29 +369,6 @@ class Lane:
             pause = max(self._look_pause, (time.monotonic() - started) / _LOOK_SHARE)
 
 
-class _Known:
-    """What a lane remembers of one attempt of a job."""
-
-    __slots__ = ("handle", "missing_since", "mtime", "polled", "sighting", "wish")
-    handle: Handle
-
-    def __init__(self, facts: Facts, wish: bool | None) -> None:
-        self.sighting = Sighting(facts.attempt)
-        self.mtime = 0
-        self.polled = False
-        self.missing_since: float | None = None
-        self.wish = wish
-
-
 def _is_another(accepted: str, begun: str) -> bool:
     """Whether the script that began belongs to another submission than the one that was accepted."""
     return bool(begun) and begun != accepted.partition(";")[0]
-
-
-_LEADING_NUMBER = re.compile(r"\d+")
-
-
-def _is_part(other: str, jid: str) -> bool:
-    """Whether both ids begin with the same number: the parts of one submission, such as tasks or components."""
-    one, two = _LEADING_NUMBER.match(other), _LEADING_NUMBER.match(jid)
-    return one is not None and two is not None and one[0] == two[0]

@@ -6,7 +6,7 @@ import os
 
 import msgspec
 
-_BLOCK = 64 * 1024
+BLOCK = 64 * 1024
 
 
 class Added(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ class LogFile:
         except FileNotFoundError:
             self.offset = 0
 
-    def read(self, limit: int = _BLOCK) -> Added:
+    def read(self, limit: int = BLOCK) -> Added:
         """Up to ``limit`` bytes from where we are, and move behind them. Raises OSError but not for a missing file."""
         try:
             fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
@@ -60,7 +60,7 @@ def _tail_offset(fd: int, size: int, lines: int) -> int:
         return size
     position, found = size, 0
     while position > 0:
-        start = max(0, position - _BLOCK)
+        start = max(0, position - BLOCK)
         block = os.pread(fd, position - start, start)
         if position == size and block.endswith(b"\n"):
             block = block[:-1]

@@ -10,18 +10,23 @@ import anyio
 import anyio.to_thread
 
 from . import metadir, orders
+from .backend import split
 from .catalog import Catalog, Detail
 from .dossier import Dossier, dossier
+from .farlog import FarLog
 from .filters import parse_filter, parse_selection
 from .follower import Follower
 from .groups import single_errors
 from .job import ENDED, JobRow, JobSpec, Outcome, State
 from .journal import Change
 from .lease import Lease
+from .links import Link, read_links
+from .logcopy import Far, read_far
 from .logfile import Added, LogFile
 from .progress import ProgressReader
 from .seen import Seen, read_seen
 from .supervisor import ensure_engine
+from .wants import Looking, Want
 from .watch import changes_in
 from .workdir import JOURNAL, WorkDir
 
@@ -81,6 +86,7 @@ class JobManager:
         self.workdir = workdir if isinstance(workdir, WorkDir) else WorkDir(workdir)
         self.catalog = Catalog(self.workdir)
         self._progress = ProgressReader(self.workdir)
+        self._looking: dict[str, Looking] = {}
 
     async def _call(self, function: Callable[..., _T], *values: object) -> _T:
         return await anyio.to_thread.run_sync(lambda: function(*values))
@@ -118,6 +124,25 @@ class JobManager:
     async def schedulers(self) -> list[Seen]:
         """What each scheduler of this work directory said last, when, and which other jobs of yours it has."""
         return await self._call(read_seen, self.workdir)
+
+    async def links(self) -> list[Link]:
+        """Whether the machines answer on which jobs of this work directory run: as of the last time they were asked."""
+        return await self._call(read_links, self.workdir)
+
+    async def look_at(self, part: str, want: Want) -> None:
+        """Tell the engine what this client looks at from now on; ``Want()`` for nothing any more.
+
+        ``part``: for which part of the client; each has a want of its own, to be said again every RENEWAL seconds, and
+        given up by ``look_away``. Starts no engine. Raises WorkDirError or OSError where the work directory cannot be
+        written.
+        """
+        looking = self._looking.setdefault(part, Looking(self.workdir))
+        await self._call(looking.at, want)
+
+    def look_away(self) -> None:
+        """Look at nothing any more: to be called before the client ends."""
+        for looking in self._looking.values():
+            looking.close()
 
     async def engine(self) -> Lease | None:
         """Who drives the work directory now, if anybody."""
@@ -186,9 +211,21 @@ class JobManager:
             folder += f"/{metadir.RETRY}/{attempt}"
         return f"{folder}/{metadir.STDOUT if stream == 'stdout' else metadir.STDERR}"
 
+    def log(self, row: JobRow, stream: Stream, attempt: int | None = None) -> LogFile:
+        """The log of a job, wherever its file is; ``attempt``: of an earlier attempt.
+
+        Of one on another machine the part that is here; more is fetched while it is looked at (``look_at``).
+        """
+        path = self.log_path(row.id, stream, attempt)
+        return FarLog(path) if is_far(row.backend) else LogFile(path)
+
+    async def far(self, path: str) -> Far | None:
+        """What is known of the far file that the log at ``path`` is a copy of; None where it is none."""
+        return await self._call(read_far, path)
+
     async def follow_log(self, log: LogFile, job: int) -> AsyncIterator[Added]:
         """Yield what is added to a log of a job, until the job has ended and all of it was given."""
-        over = await self._has_ended(job)
+        over = await self._is_over(job, log)
         while True:
             added = await self._call(log.read)
             if added.data or added.restarted:
@@ -200,15 +237,19 @@ class JobManager:
         async with _closing(changes_in([self.workdir.metadir(job), log.path], _HEARTBEAT)) as looks:
             async for _ in looks:
                 # First the question, then the reading: what was written before the end is not missed.
-                over = await self._has_ended(job)
+                over = await self._is_over(job, log)
                 while (added := await self._call(log.read)).data or added.restarted:
                     yield added
                 if over:
                     return
 
-    async def _has_ended(self, job: int) -> bool:
+    async def _is_over(self, job: int, log: LogFile) -> bool:
+        """Whether the job has ended, and nothing more of its log can come here."""
         rows = await self._call(self.catalog.some, [job])
-        return not rows or rows[0].state in ENDED
+        if rows and rows[0].state not in ENDED:
+            return False
+        far = await self.far(log.path) if isinstance(log, FarLog) and rows else None
+        return not isinstance(log, FarLog) or not rows or (far is not None and (far.over or bool(far.trouble)))
 
     # -- orders
 
@@ -267,6 +308,11 @@ class JobManager:
     async def ensure_engine(self) -> bool:
         """Start a headless engine unless one drives already; False where that is switched off."""
         return await self._call(ensure_engine, self.workdir)
+
+
+def is_far(backend: str) -> bool:
+    """Whether the files of jobs of this back end are on another machine."""
+    return bool(split(backend)[1])
 
 
 def all_well(rows: Iterable[JobRow]) -> bool:

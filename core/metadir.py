@@ -40,9 +40,12 @@ SCHED = "job.sched"
 PROGRESS = "job.progress"
 STATUS = "job.status"
 RETRY = "job.retry"
+# Behind a log's name: what is known of the far file that it is a copy of, and the beginning while it is fetched.
+FAR, FRONT = ".far", ".front"
 
 # What belongs to one attempt, in the order in which it is moved away: what proves that it ran goes last.
-_OF_ATTEMPT = (STATUS, PROGRESS, STDOUT, STDERR, SCHED, JID, SUBMITTING, END, RC, BEGIN)
+_LOGS = tuple(log + part for log in (STDOUT, STDERR) for part in (FAR, FRONT, ""))
+_OF_ATTEMPT = (STATUS, PROGRESS, *_LOGS, SCHED, JID, SUBMITTING, END, RC, BEGIN)
 
 _MOVING = ".moving"
 # Bytes; arguments and environment of one command are less than this on any system.

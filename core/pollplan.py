@@ -47,6 +47,12 @@ class PollPlan:
         self.due = now + pause * (0.75 + chance / 2)
         self._interval = SOON
 
+    def back(self, now: float) -> None:
+        """What stood in the way is over: ask at once."""
+        if self.failures:
+            self.failures = 0
+            self.due = now
+
     def _spend(self, now: float) -> None:
         gained = max(0.0, now - self._last) / STEADY
         self._tokens = max(0.0, min(_BURST, self._tokens + gained) - 1.0)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from . import metadir
 from .index import Indexed, IndexWriter
-from .job import JobRow
+from .job import JobRow, State
 from .journal import JournalWriter
 from .workdir import INDEX, JOURNAL, WorkDir
 
@@ -68,7 +68,7 @@ class Publisher:
             except FileNotFoundError:
                 self._removed.add(row.id)
                 continue
-            yield Indexed(row, self._workdir.mtime_ns(row.id))
+            yield Indexed(row, 0 if _is_just_begun(row) else self._workdir.mtime_ns(row.id))
 
     def flush(self) -> bool:
         """Write everything out; False (and ``trouble`` says why) if it could not be."""
@@ -103,3 +103,8 @@ class Publisher:
         """Close the files."""
         self._index.close()
         self._journal.close()
+
+
+def _is_just_begun(row: JobRow) -> bool:
+    """Whether a job runs that had not said yet where: its script may be saying so now, so its folder is read again."""
+    return row.state is State.RUNNING and row.host is None

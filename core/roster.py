@@ -160,6 +160,11 @@ class Roster:
         """Seconds until the next job is to be marked; infinite if none."""
         return self._timers[0][0] - time.monotonic() if self._timers else float("inf")
 
+    def is_over(self, job: int, attempt: int) -> bool:
+        """Whether an attempt has ended, as far as that is known by now."""
+        tracked = self.tracked.get(job)
+        return job not in self.dirty and (tracked is None or tracked.attempt > attempt)
+
     def is_idle(self) -> bool:
         """Whether there is nothing to drive: held jobs wait for a person, not for the engine."""
         return not self.dirty and all(one.state is State.HELD and not one.sent for one in self.tracked.values())

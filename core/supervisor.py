@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sqlite3
@@ -10,6 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from .identity import is_alive, this_host
 from .lease import Lease, LeaseTakenError, is_held, read_lease
 from .settings import SettingsError, read_settings
 from .workdir import LOG, Hint, WorkDir
@@ -125,7 +127,13 @@ def stop_engine(workdir: WorkDir, timeout: float = 10.0) -> bool:
     lease = read_lease(workdir)
     if lease is None or not is_held(lease):
         return False
-    workdir.tell(Hint(stop=True))
+    try:
+        workdir.tell(Hint(stop=True))
+    except OSError as error:
+        # A full disk holds no hint, and is a reason to stop.
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or lease.host != this_host() or not is_alive(lease.process):
+            raise
+        os.kill(lease.process.pid, signal.SIGTERM)
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         now = read_lease(workdir)

@@ -15,12 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from jobtui.core.workdir import WorkDir
 
 # Nothing of the tests is to be remembered in the home of whoever runs them.
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="jobtui-tests-")
 atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
+
+# Speed is a benchmark's matter: a loaded machine takes a second for what takes a millisecond elsewhere.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 JOBTUI = Path(sys.executable).with_name("jobtui")
 

@@ -122,8 +122,12 @@ def short_path(path: str) -> str:
 def words_of(error: Exception) -> str:
     """An error in plain words."""
     if isinstance(error, FileNotFoundError):
-        return f"{error.filename or 'the work directory'} is not there (any more)"
+        return f"{_named(error) or 'the work directory'} is not there (any more)"
     if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
+        place = f"{_named(error)}: " if error.filename else ""
         return f"{place}{error.strerror or error}"
     return str(error)
+
+
+def _named(error: OSError) -> str:
+    return short_path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else ""

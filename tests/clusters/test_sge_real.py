@@ -23,9 +23,9 @@ from jobtui.backends.dialect import Site
 from jobtui.backends.sge import Sge
 from jobtui.core import AfterJob, ArrayTask, BlockingJobManager, JobRow, JobSpec, Resources, Retry, WorkDir
 from jobtui.core.backend import Request
-from jobtui.core.lane import Seen
 from jobtui.core.lease import read_lease
 from jobtui.core.script import job_script
+from jobtui.core.seen import Seen
 
 Until = Callable[..., Any]
 Row = Callable[[int], JobRow]

@@ -303,12 +303,18 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(tmpfs: Path, until: Unti
 def test_a_job_that_fills_the_disk_harms_only_itself(tmpfs: Path, until: Until) -> None:
     manager = BlockingJobManager(tmpfs / "jobs")
     try:
-        greedy, other = manager.submit(sh("cat /dev/zero; exit 3"), sh("sleep 1; exit 5"))
-        until(lambda: end_of(manager, greedy) and end_of(manager, other))
+        full = tmpfs.parent / "full"
+        other = manager.submit(sh(f"while [ ! -e {full} ]; do sleep 0.1; done; exit 5"))[0]
+        until(lambda: begin_of(manager, other))
+        greedy = manager.submit(sh("cat /dev/zero; exit 3"))[0]
+        until(lambda: end_of(manager, greedy))
+        assert manager.stop_engine(), "which needs no room"
+        full.touch()
+        until(lambda: end_of(manager, other))
         assert [one(manager, job).exit_code for job in (greedy, other)] == [3, 5]
         os.truncate(f"{manager.workdir.metadir(greedy)}/job.stdout", 0)
         rows = manager.wait([greedy, other], timeout=60)
-        assert [row.exit_code for row in rows] == [3, 5]
+        assert {row.id: row.exit_code for row in rows} == {greedy: 3, other: 5}
     finally:
         manager.stop_engine()
 
@@ -443,6 +449,8 @@ def test_waiting_in_a_work_directory_that_is_removed_ends_with_words(
         text=True,
     )
     begin = until(lambda: begin_of(manager, 1))
+    open_files = Path(f"/proc/{waiting.pid}/fd")
+    until(lambda: any("inotify" in os.path.realpath(file) for file in open_files.iterdir()))
     shutil.rmtree(manager.workdir.path)
     _, words = waiting.communicate(timeout=20)
     os.killpg(begin.payload.pid, signal.SIGKILL)

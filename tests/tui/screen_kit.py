@@ -50,6 +50,7 @@ class Site:
     def drive(self) -> None:
         """Say that an engine of another machine drives these jobs: it is believed for a while."""
         write_fact(self.workdir.path, LEASE, Lease("login2", "boot", _WHO, time.time() - 3600, "token"))
+        self._stamp(self.workdir.path, LEASE, time.time())
 
     def add(self, name: str = "job", state: State = State.QUEUED, *, spec: JobSpec | None = None, **row: Any) -> int:
         """Make a job with the files that one in this state has; ``row``: what its row says beside that."""
@@ -60,6 +61,7 @@ class Site:
         folder = self.workdir.metadir(job)
         os.mkdir(folder, 0o700)
         write_fact(folder, "job.json", spec)
+        self._stamp(folder, "job.json", spec.created)
         started = row.get("started", now - 300 if state in IN_FLIGHT | ENDED else None)
         ended = row.get("ended", now - 60 if state in ENDED else None)
         self._facts(folder, spec, state, started, ended, row.get("exit_code"), row.get("attempt", 1))
@@ -94,19 +96,25 @@ class Site:
             return
         write_fact(folder, "job.submitting", Submitting(attempt, spec.tag, started))
         record_answer(folder, Accepted(attempt, "4712", "local", started))
+        self._stamp(folder, "job.jid", started)
         write_fact(folder, "job.begin", Begin(attempt, spec.tag, "node7", "boot", _WHO, _WHO, 100.0))
-        os.utime(f"{folder}/job.begin", (started, started))
+        self._stamp(folder, "job.begin", started)
         if ended is not None:
             failed = 1 if state is State.FAILED else 0
             write_fact(
                 folder, "job.rc", End(attempt, spec.tag, failed if code is None else code, 100 + ended - started)
             )
-            os.utime(f"{folder}/job.rc", (ended, ended))
+            self._stamp(folder, "job.rc", ended)
+
+    def _stamp(self, folder: str, name: str, when: float) -> None:
+        """Let a file be as old as the clock of the test says, whether that goes or stands."""
+        os.utime(f"{folder}/{name}", (when, when))
 
     def log(self, job: int, text: str | bytes, stream: str = "stdout") -> None:
         """Let a job write something."""
         with open(f"{self.workdir.metadir(job)}/job.{stream}", "ab") as file:
             file.write(text.encode() if isinstance(text, str) else text)
+        self._stamp(self.workdir.metadir(job), f"job.{stream}", time.time())
 
     def save(self) -> Site:
         """Write all rows into the index, as of now."""
@@ -222,7 +230,7 @@ def on_screen(
     return app
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], Any], timeout: float = 15.0) -> Any:
+async def until(pilot: Pilot[None], condition: Callable[[], Any], timeout: float = 60.0) -> Any:
     """Wait until something holds and return it; fails after ``timeout`` seconds with what is painted."""
     deadline = time.monotonic() + timeout
     while not (answer := condition()):

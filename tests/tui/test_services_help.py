@@ -57,7 +57,7 @@ def test_the_help_shows_the_persons_own_keys() -> None:
     keymap = Keymap(SAMPLE, overrides={"cancel": ["F9", "ctrl+k"], "tick": []})
     rows = {row.title: row.keys for section in sections(keymap, "table") for row in section.rows}
     assert rows["Cancel"] == "F9 Ctrl+k"
-    assert rows["Tick"] == "-"
+    assert rows["Tick"] == "(none)"
     assert rows["Down"] == "↓"
 
 

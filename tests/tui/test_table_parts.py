@@ -335,6 +335,14 @@ def test_the_columns_widths_come_from_what_is_in_view() -> None:
     assert extent(table, "name") == wide, "it does not flutter"
 
 
+def test_what_was_drawn_before_the_widths_were_forgotten_is_measured_again() -> None:
+    table = Table([row(1, attempt=2, progress=0.5), row(2, created=1.0)])
+    seen, placed = table.lines(), table.canvas.placed
+    table.canvas.relax()
+    table.draw()
+    assert (table.lines(), table.canvas.placed) == (seen, placed)
+
+
 def array(count: int, state: State = State.QUEUED, **more: object) -> list[JobRow]:
     return [
         JobRow(id=10 + n, name="sweep", state=state, command="run", created=5.0, array=10, array_index=n, **more)  # type: ignore[arg-type]

@@ -36,7 +36,9 @@ class ChoiceDialog(ModalScreen[str]):
     DEFAULT_CSS = f"""
     ChoiceDialog {{
         align: center middle;
-        .box {{ width: auto; max-width: 96%; height: auto; max-height: 96%; border: round ansi_default; padding: 0 1; }}
+        .box {{
+            width: auto; max-width: 100%; height: auto; max-height: 100%; border: round ansi_default; padding: 0 1;
+        }}
         .title {{ width: auto; text-style: bold; margin-bottom: 1; }}
         .scroll {{ width: auto; max-width: 100%; height: auto; max-height: 68vh; scrollbar-size-vertical: 1; }}
         .body {{ width: auto; }}

@@ -51,7 +51,7 @@ class SubmitForm(ModalScreen[Made | None]):
     DEFAULT_CSS = f"""
     SubmitForm {{
         align: center middle;
-        .box {{ width: 96%; max-width: 110; height: 28; max-height: 96%; border: round ansi_default; padding: 0 1; }}
+        .box {{ width: 100%; max-width: 110; height: 28; max-height: 100%; border: round ansi_default; padding: 0 1; }}
         .title {{ text-style: bold; margin-bottom: 1; }}
         .fields {{ height: 1fr; scrollbar-size-vertical: 1; }}
         #preview {{ height: 3; margin-top: 1; }}

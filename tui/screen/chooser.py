@@ -33,7 +33,7 @@ class Chooser(ModalScreen[Entry | None]):
     DEFAULT_CSS = """
     Chooser { align: center middle; background: transparent; }
     Chooser .box {
-        width: 76; max-width: 96%; max-height: 96%; border: round ansi_default; padding: 0 1;
+        width: 80; max-width: 100%; max-height: 100%; border: round ansi_default; padding: 0 1;
         background: ansi_default; color: ansi_default;
     }
     Chooser .title { height: 1; margin-bottom: 1; text-style: bold; }

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ..detail.editing import NotSubmitted, Submitted
 
 _MESSAGE_STAYS = 8.0
+_SUBMIT = "jobtui submit -- COMMAND"
 _TYPING = [("Enter", "keep", True), ("Esc", "give up", True), ("Tab", "complete", True), ("↑ ↓", "earlier ones", True)]
 
 
@@ -280,6 +281,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
             filter=jobs.filter_text,
             shown=jobs.shown,
             total=jobs.total,
+            ascii=self.table.ascii,
         )
         self.head.show(header.header(facts, self.app.size.width))
         self.tools.count(jobs.counts)
@@ -374,6 +376,12 @@ class JobScreen(Screen[None], inherit_bindings=False):
     def _undriven(self, place: feeds.Place) -> bool:
         return place.loaded and header.undriven(self.jobs.counts_of(place.index)) > 0
 
+    def _why_empty(self) -> str:
+        """What to say where there are no jobs at all."""
+        troubles = [place.trouble for place in self.places if place.trouble]
+        key = self.keymap.label("submit", "table")
+        return troubles[0] if troubles else f"There are no jobs yet: {key} submits one; in a shell  {_SUBMIT}"
+
     def _tick(self) -> None:
         self.table.tick()
 
@@ -381,6 +389,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
         """Show everywhere what the jobs are now."""
         if not self.paused:
             self.show_current()
+        self.table.say_empty(self._why_empty())
         self.refresh_header()
         self.refresh_footer()
         if self.app.screen is not self:

@@ -18,11 +18,12 @@ from ..ref import Ref
 from .orders import Abilities, Order, count
 
 _NAMED = 10
+_REPORTED = 200
 # Above so many jobs a hasty y is not enough: the number has to be typed.
 _TYPED_ABOVE = 20
 BOX = """
     align: center middle;
-    .box { width: auto; max-width: 96%; height: auto; max-height: 96%; border: round ansi_default; padding: 0 1; }
+    .box { width: auto; max-width: 100%; height: auto; max-height: 100%; border: round ansi_default; padding: 0 1; }
     .title { width: auto; text-style: bold; margin-bottom: 1; }
     .body { width: auto; }
     .hint { width: auto; margin-top: 1; color: ansi_yellow; }
@@ -224,9 +225,11 @@ class ReportDialog(Notice):
     def __init__(self, order: Order, outcomes: Mapping[Ref, Outcome], call: Call) -> None:
         """Show these outcomes; ``call`` gives what a job is called."""
         body = Text()
-        for ref, outcome in sorted(outcomes.items(), key=lambda item: item[1].done):
+        for ref, outcome in sorted(outcomes.items(), key=lambda item: item[1].done)[:_REPORTED]:
             body.append("done  " if outcome.done else "NOT   ", "green" if outcome.done else "bold red")
             body.append(f"{call(ref)}: {one_line(outcome.words)}\n")
+        if len(outcomes) > _REPORTED:
+            body.append(f"and {len(outcomes) - _REPORTED} more\n")
         body.right_crop(1)
         done = sum(outcome.done for outcome in outcomes.values())
         verb = order.verb[0].upper() + order.verb[1:]

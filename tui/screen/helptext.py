@@ -23,7 +23,7 @@ _FIRST: dict[Pane, tuple[Group, ...]] = {
 }
 _TWO_COLUMNS = 130
 _GAP = 3
-_NO_KEY = "-"
+_NO_KEY = "(none)"
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class Reader(ModalScreen[None]):
     DEFAULT_CSS = """
     Reader { align: center middle; background: transparent; }
     Reader .box {
-        width: 96%; height: 96%; border: round ansi_default; padding: 0 1; background: ansi_default;
+        width: 100%; height: 100%; border: round ansi_default; padding: 0 1; background: ansi_default;
         color: ansi_default;
     }
     Reader .title { text-style: bold; height: 1; margin-bottom: 1; }
@@ -81,8 +81,7 @@ class Reader(ModalScreen[None]):
 
     def show_text(self) -> None:
         """Ask for the text again and show it."""
-        width = int(self.app.size.width * 0.96) - _FRAME
-        found = self.text(max(1, width), self.needle)
+        found = self.text(max(1, self.app.size.width - _FRAME), self.needle)
         self.query_one(".body", Static).update(found if found.plain.strip() else Text("Nothing matches.", "dim"))
 
     def on_input_changed(self, event: Input.Changed) -> None:

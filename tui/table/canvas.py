@@ -73,7 +73,8 @@ class Canvas:
         looks = [Look(now, self._ascii, self.labels.get(place_of(line), "")) for line in lines]
         day = time.localtime(now).tm_yday
         signs = [(day, *self._sign(line, look, focused=focused)) for line, look in zip(lines, looks, strict=True)]
-        known = {drawn.line: drawn for drawn in before} if same_size else {}
+        # After ``relax`` every line is measured anew, also where it was drawn for this size already.
+        known = {drawn.line: drawn for drawn in before} if same_size and self.placed else {}
         fresh = [n for n, line in enumerate(lines) if line not in known or known[line].sign != signs[n]]
         subjects = {lines[n]: self._subject(lines[n], looks[n]) for n in fresh}
         if self._fit(subjects.values(), width):

@@ -84,7 +84,7 @@ class _ListDialog(ModalScreen[Result | None]):
     DEFAULT_CSS = """
     _ListDialog { align: center middle; }
     _ListDialog .box {
-        width: 72; max-width: 96%; max-height: 96%; border: round ansi_default; padding: 0 1;
+        width: 72; max-width: 100%; max-height: 100%; border: round ansi_default; padding: 0 1;
         background: ansi_default; color: ansi_default;
     }
     _ListDialog .title { height: 1; margin-bottom: 1; text-style: bold; }

@@ -22,7 +22,7 @@ from .order import SortTerm, sorted_by
 from .scroll import Scroll
 
 _WHEEL = 3
-_NO_JOBS = "There are no jobs yet. Submit one in a shell:  jobtui submit -- COMMAND"
+_NO_JOBS = "There are no jobs yet."
 _LOADING = "The jobs are being read."
 
 
@@ -72,7 +72,9 @@ class JobTable(Widget, can_focus=True, inherit_bindings=False):
         """Draw these jobs; ``ascii``: with no character beyond ASCII of our own."""
         super().__init__(id="table")
         self.jobs = jobs
+        self.ascii = ascii
         self.loaded = False
+        self._empty = _NO_JOBS
         self._scroll = Scroll(jobs.view)
         self._canvas = Canvas(jobs, self._scroll, ascii=ascii)
         self._chosen: tuple[str, ...] = DEFAULT
@@ -118,6 +120,12 @@ class JobTable(Widget, can_focus=True, inherit_bindings=False):
         """While no job is there: say that they are being loaded, or that there are none."""
         self.loaded = loaded
         self._sync()
+
+    def say_empty(self, words: str) -> None:
+        """What is to be said where there are no jobs at all."""
+        if words != self._empty:
+            self._empty = words
+            self._sync()
 
     def freeze(self, on: bool) -> None:
         """Keep the list as it is, or show what has changed meanwhile; the rows are up to date all the time."""
@@ -353,7 +361,7 @@ class JobTable(Widget, can_focus=True, inherit_bindings=False):
             return _LOADING
         if self.jobs.total:
             return f"No job matches the filter; it hides {self.jobs.total}."
-        return _NO_JOBS
+        return self._empty
 
     def render_line(self, y: int) -> Strip:
         """Give a line as it was drawn."""
