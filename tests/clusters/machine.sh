@@ -61,13 +61,18 @@ people() {      # name...: ordinary users
 own_name_on_loopback() {
     local name kept
     name=$(hostname -s)
+    # One at a time: a file that is being written is empty for a moment.
+    exec 8</var/lib/dpkg
+    flock -w 300 8 || die "another script holds /var/lib/dpkg"
     address=$(address_of "$name")
-    case $address in 127.*) return 0 ;; esac
     # Only a machine that is thrown away is changed for it. The file may be mounted, so it is written in place.
-    [ -n "${CI:-}" ] || die "'$name' must mean this machine's loopback: let /etc/hosts say '127.0.0.1 $name'"
-    kept=$(grep -v -w -F -e "$name" /etc/hosts)
-    printf '%s\n127.0.0.1 %s\n' "$kept" "$name" >/etc/hosts || die "cannot write /etc/hosts"
-    address=$(address_of "$name")
+    if [ "${address#127.}" = "$address" ] && [ -n "${CI:-}" ]; then
+        kept=$(grep -v -w -F -e "$name" /etc/hosts)
+        printf '%s\n127.0.0.1 %s\n' "$kept" "$name" >/etc/hosts
+        address=$(address_of "$name")
+    fi
+    exec 8<&-
+    [ "${address#127.}" != "$address" ] || die "'$name' must mean this machine: let /etc/hosts say '127.0.0.1 $name'"
 }
 address_of() { getent ahostsv4 "$1" | awk 'NR == 1 { print $1 }'; }
 
