@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Self
 
 import anyio
+import anyio.to_thread
 
 from ..core.backend import (
     Answer,
@@ -24,8 +25,9 @@ from ..core.backend import (
     Uncertain,
     Verb,
 )
+from ..core.queues import Capacity, shares
 from ..core.verdict import Observation
-from .dialect import Arrays, Asked, Command, Dialect, Entry, Listing, Order, Reply, Site
+from .dialect import Arrays, Asked, Command, Dialect, Entry, Listing, Order, Queues, Reply, Site
 from .transport import Here, Transport, TransportError
 
 # Submissions under way at a time: schedulers answer one after the other anyway.
@@ -53,7 +55,8 @@ class BatchBackend:
     def capabilities(self) -> frozenset[Capability]:
         """What can be asked besides the common calls; known in full once the scheduler has answered."""
         found = self._site.capabilities if self._site is not None else frozenset[Capability]()
-        return self.dialect.capabilities | found
+        told = frozenset[Capability]({"queues"}) if isinstance(self.dialect, Queues) else frozenset[Capability]()
+        return self.dialect.capabilities | found | told
 
     @property
     def array_limit(self) -> int:
@@ -186,6 +189,20 @@ class BatchBackend:
             seen |= {by_jid[entry.jid]: entry.seen for entry in listing.entries if entry.jid in by_jid}
         return History(seen, complete)
 
+    async def capacity(self) -> Capacity:
+        """Ask for queues and nodes."""
+        site = await self._probed()
+        if isinstance(site, str):
+            return Capacity(trouble=site)
+        if not isinstance(self.dialect, Queues):
+            return Capacity(trouble=f"{self.dialect.title} is not asked for its queues")
+        try:
+            replies = [await self._run(command) for command in self.dialect.capacity(site)]
+        except TransportError as error:
+            return Capacity(trouble=str(error))
+        # A large site tells megabytes.
+        return await anyio.to_thread.run_sync(self.dialect.read_capacity, replies)
+
     # -- orders
 
     async def cancel(self, handles: Sequence[Handle], grace: float) -> dict[int, str]:
@@ -247,7 +264,8 @@ def sorted_out(handles: Sequence[Handle], listing: Listing) -> Snapshot:
             continue
         seen[handle.job] = entry.seen
         jids[handle.job] = entry.jid
-    return Snapshot(seen, listing.complete, time.time(), listing.trouble, jids, tuple(others))
+    mine = shares((entry.queue, entry.seen.presence) for entry in listing.entries)
+    return Snapshot(seen, listing.complete, time.time(), listing.trouble, jids, tuple(others), mine)
 
 
 def _is_older(entry: Entry, handle: Handle) -> bool:

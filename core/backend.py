@@ -9,6 +9,7 @@ from typing import Literal, Protocol, Self, runtime_checkable
 import msgspec
 
 from .job import Begin, JobSpec
+from .queues import Capacity, Share
 from .verdict import Observation
 
 ENTRY_POINTS = "jobtui.backends"
@@ -114,7 +115,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     That proves nothing by itself, and less where the answer is not ``complete``; ``trouble`` then says why in the
     scheduler's own words. ``jids`` are those of jobs that were found by their marks. ``others`` are the person's other
-    jobs there.
+    jobs there. ``mine``: how many jobs the person has in each queue, ours and others.
     """
 
     seen: Mapping[int, Observation]
@@ -123,6 +124,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     trouble: str = ""
     jids: Mapping[int, str] = {}
     others: tuple[Foreign, ...] = ()
+    mine: Mapping[str, Share] = {}
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -167,7 +169,7 @@ class Reading(msgspec.Struct, frozen=True):
     trouble: str = ""
 
 
-Capability = Literal["hold", "release", "suspend", "resume", "requeue", "signal", "history", "foreign"]
+Capability = Literal["hold", "release", "suspend", "resume", "requeue", "signal", "history", "foreign", "queues"]
 Verb = Literal["hold", "release", "suspend", "resume", "requeue"]
 
 
@@ -268,6 +270,10 @@ class Backend(Protocol):
 
     async def history(self, handles: Sequence[Handle]) -> History:
         """Look into the accounting for jobs that are gone. Only with the capability "history"."""
+        ...
+
+    async def capacity(self) -> Capacity:
+        """Its queues and nodes. Only with the capability "queues"."""
         ...
 
     async def order(self, verb: Verb, handles: Sequence[Handle]) -> dict[int, str]:

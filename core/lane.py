@@ -21,6 +21,7 @@ from .laneknown import Known, handle_of, old_wish
 from .laneorders import Orders
 from .lanesearch import Search
 from .pollplan import PollPlan
+from .queuewatch import QueueWatch
 from .roster import Roster
 from .verdict import Facts, Observation, Verdict, due_orders, judge, last_seen
 from .workdir import WorkDir
@@ -64,6 +65,7 @@ class Lane:
         self._known: dict[int, Known] = {}
         self._sending: set[int] = set()
         self._orders = Orders(backend, self._told)
+        self.queues = QueueWatch(name, backend, workdir)
         self._search = Search(backend, workdir, roster, self._known, self._orders, self._mark, self._stir)
         self._keeper = Keeper(backend, workdir)
         self._to_account: set[int] = set()
@@ -84,6 +86,7 @@ class Lane:
         tasks.start_soon(self._keep_polling)
         tasks.start_soon(self._keep_looking)
         tasks.start_soon(self._orders.run)
+        tasks.start_soon(self.queues.run)
 
     def watch(self, on: bool) -> None:
         """Ask the scheduler also while no job needs it: somebody looks at what else it has."""

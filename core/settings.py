@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from . import metadir
+from .decoding import convert
 from .workdir import SETTINGS, WorkDir
 
 
@@ -117,7 +118,7 @@ def _table(name: str, kind: type[msgspec.Struct]) -> dict[str, Any]:
 
     try:
         table = tomllib.loads(text.decode("utf-8")).get(name, {})
-        msgspec.convert(table, kind)
+        convert(table, kind)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise SettingsError(f"{path}: {error}") from error
     return table
@@ -130,7 +131,7 @@ def _personal() -> dict[str, Any]:
 def file_settings() -> tuple[FileSettings, str]:
     """The settings of ``[files]`` in force, and in words why those are the defaults although others were set."""
     try:
-        return msgspec.convert(_table("files", FileSettings), FileSettings), ""
+        return convert(_table("files", FileSettings), FileSettings), ""
     except SettingsError as error:
         return FileSettings(), str(error)
     except OSError as error:
@@ -153,7 +154,7 @@ def own_settings(workdir: WorkDir) -> dict[str, Any]:
 def read_settings(workdir: WorkDir) -> Settings:
     """The settings in force for a work directory; raises SettingsError."""
     try:
-        return msgspec.convert({**_personal(), **own_settings(workdir)}, Settings)
+        return convert({**_personal(), **own_settings(workdir)}, Settings)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{workdir.file(SETTINGS)}: {error}") from error
 
@@ -162,7 +163,7 @@ def write_settings(workdir: WorkDir, values: dict[str, Any]) -> Settings:
     """Set some values for a work directory (None: back to the default); raises SettingsError or OSError."""
     merged = {name: value for name, value in {**own_settings(workdir), **values}.items() if value is not None}
     try:
-        settings = msgspec.convert({**_personal(), **merged}, Settings)
+        settings = convert({**_personal(), **merged}, Settings)
     except msgspec.ValidationError as error:
         raise SettingsError(str(error)) from error
     metadir.write_atomic(workdir.file(SETTINGS), msgspec.json.encode(merged) + b"\n")
