@@ -8,6 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtui.backends.dialect import Queues, Reply, Site
+from jobtui.backends.lsf import Lsf
+from jobtui.backends.pbs import Pbs
+from jobtui.backends.sge import Sge
 from jobtui.backends.slurm import Slurm
 from jobtui.core.queues import Capacity, Node, Queue, Share, share_of, shares
 
@@ -106,8 +109,91 @@ def test_a_scheduler_that_refuses_says_why_in_its_own_words() -> None:
     assert "permission denied" in told.trouble
 
 
+def test_grid_engines_queues_and_hosts_and_that_a_queue_is_disabled() -> None:
+    told = Sge().read_capacity([recorded("sge", "qhost-queues"), recorded("sge", "qconf-sq")])
+    assert told.trouble == ""
+    short, everything = told.queues
+    assert short == Queue("short.q", "disabled", False, used=0, free=0, total=2, nodes=1, time_limit=600.0)
+    assert everything == Queue("all.q", "ok", True, used=1, free=7, total=8, nodes=1, time_limit=86400.0)
+    (host,) = told.nodes
+    assert (host.name, host.state, host.usable, host.used, host.total) == ("host", "ok", True, 1, 8)
+    assert (host.reason, host.queues) == ("short.q disabled", ("short.q", "all.q"))
+    assert host.memory is not None and host.memory > 23 * GIB
+
+
+@pytest.mark.parametrize(
+    ("letters", "state", "usable"),
+    [
+        ("", "ok", True),
+        ("a", "ok", True),
+        ("d", "disabled", False),
+        ("au", "unreachable", False),
+        ("E", "error", False),
+    ],
+)
+def test_grid_engines_letters_for_the_state_of_a_queue(letters: str, state: str, usable: bool) -> None:
+    text = recorded("sge", "qhost-queues").out.replace("'state_string'>d<", "'state_string'><")
+    start = text.index("<queue name='all.q'>")
+    text = text[:start] + text[start:].replace("name='state_string'><", f"name='state_string'>{letters}<", 1)
+    queues = {queue.name: queue for queue in Sge().read_capacity([Reply(0, text, ""), Reply(1, "", "")]).queues}
+    assert (queues["all.q"].state, queues["all.q"].usable) == (state, usable)
+    assert queues["all.q"].free == (7 if usable else 0) and queues["all.q"].time_limit is None
+
+
+def test_a_host_of_grid_engine_that_is_gone() -> None:
+    text = """<qhost><host name='n1'><hostvalue name='load_avg'>-</hostvalue>
+      <queue name='a.q'><queuevalue qname='a.q' name='slots'>4</queuevalue>
+      <queuevalue qname='a.q' name='state_string'>au</queuevalue></queue></host></qhost>"""
+    (host,) = Sge().read_capacity([Reply(0, text, ""), Reply(0, "", "")]).nodes
+    assert (host.state, host.usable, host.memory) == ("unreachable", False, None)
+
+
+def test_pbs_queues_and_nodes() -> None:
+    told = Pbs().read_capacity([recorded("pbs", "qstat-Q-f"), recorded("pbs", "pbsnodes")])
+    assert told.trouble == ""
+    assert told.queues == (
+        Queue("workq", "open", used=11, running=11, waiting=9),
+        Queue("short", "open", used=1, running=1, waiting=0, time_limit=600.0),
+    )
+    assert told.nodes == (Node("vm", "job-busy", True, 12, 8, 512000 * 1024, 16 * GIB),)
+
+
+def test_a_queue_of_pbs_that_is_stopped_and_nodes_of_torque() -> None:
+    queue = "Queue: q\n    queue_type = Route\n    enabled = False\n    started = True\n"
+    node = (
+        "n1\n     state = down,offline\n     np = 8\n     note = bad disk\n"
+        "     jobs = 0/12.srv, 1-3/13.srv\n     status = rectime=1,physmem=1024kb,\n\tncpus=8\n     gpus = 2\n\n"
+    )
+    told = Pbs().read_capacity([Reply(0, queue, ""), Reply(0, node, "")])
+    assert (told.queues[0].state, told.queues[0].usable) == ("closed, routes", False)
+    (one,) = told.nodes
+    assert (one.usable, one.used, one.total, one.reason) == (False, 4, 8, "bad disk")
+    assert (one.memory, one.gpus) == (2**20, 2)
+
+
+def test_lsf_queues_and_hosts() -> None:
+    told = Lsf().read_capacity([recorded("lsf", "bqueues"), recorded("lsf", "bhosts")])
+    assert told == Capacity(
+        (
+            Queue("short", "Open:Active", used=0, running=0, waiting=0),
+            Queue("normal", "Open:Active", used=7, running=6, waiting=7),
+        ),
+        (Node("vm", "ok", True, 7, 8),),
+    )
+
+
+@pytest.mark.parametrize(("state", "usable"), [("closed_Full", True), ("closed_Adm", False), ("unreach", False)])
+def test_a_host_of_lsf_is_full_or_taken_away(state: str, usable: bool) -> None:
+    reply = recorded("lsf", "bhosts")
+    closed = Reply(0, reply.out.replace(" ok ", f" {state} "), "")
+    assert Lsf().read_capacity([Reply(0, "", ""), closed]).nodes[0].usable is usable
+
+
 DIALECTS = [
     (Slurm(), ("slurm", "sinfo-partitions", "scontrol-show-node")),
+    (Sge(), ("sge", "qhost-queues", "qconf-sq")),
+    (Pbs(), ("pbs", "qstat-Q-f", "pbsnodes")),
+    (Lsf(), ("lsf", "bqueues", "bhosts")),
 ]
 
 

@@ -89,7 +89,7 @@ def test_queues_and_nodes_are_shown_with_what_is_mine_and_what_is_down(manager: 
 
     async def body(desk: JobScreen, pilot: Pilot[None]) -> None:
         await press(pilot, "Q")
-        await until(pilot, lambda: line_with(desk, "main*"))
+        await until(pilot, lambda: line_with(desk, "main*") and line_with(desk, "old", "down"))
         main = line_with(desk, "main*").split()
         assert main[2:5] == ["up", "███××·····", "12/40"] and main[-3:] == ["3", "2", "1d00h"]
         assert line_with(desk, "short", "up", "10m").split()[-2:] == ["1", "10m"]
@@ -113,7 +113,7 @@ def test_it_filters_as_one_types_sorts_and_shows_the_nodes_of_one_queue(manager:
 
     async def body(desk: JobScreen, pilot: Pilot[None]) -> None:
         await press(pilot, "Q")
-        await until(pilot, lambda: line_with(desk, "main*"))
+        await until(pilot, lambda: line_with(desk, "main*") and line_with(desk, "old", "down"))
         await press(pilot, "down", "enter")
         assert names(desk, "NODE") == ["n2"] and line_with(desk, "Nodes of short")
         await press(pilot, "escape")
@@ -140,7 +140,7 @@ def test_news_come_by_themselves_and_the_cursor_stays_on_its_line(manager: Clien
         await press(pilot, "Q")
         await until(pilot, lambda: line_with(desk, "slurm has told nothing yet"))
         tell(manager.workdir)
-        await until(pilot, lambda: line_with(desk, "main*"))
+        await until(pilot, lambda: line_with(desk, "main*") and line_with(desk, "old", "down"))
         await press(pilot, "tab", "end")
         assert view(desk).nodes.current and view(desk).nodes.current.node.name == "n1"
         more = tuple(Node(f"a{n}", "idle") for n in range(50))
