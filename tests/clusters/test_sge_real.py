@@ -78,7 +78,7 @@ def seen_of(manager: BlockingJobManager) -> Seen | None:
 
 
 def ends(
-    manager: BlockingJobManager, ids: list[int], timeout: float = 60.0
+    manager: BlockingJobManager, ids: list[int], timeout: float = 180.0
 ) -> list[tuple[str, str | None, int | None]]:
     return [(str(row.state), row.reason, row.exit_code) for row in manager.wait(ids, timeout=timeout)]
 
