@@ -12,6 +12,7 @@ import anyio.to_thread
 from ..core.backend import (
     Answer,
     Capability,
+    Dependency,
     Foreign,
     Found,
     Handle,
@@ -25,9 +26,10 @@ from ..core.backend import (
     Uncertain,
     Verb,
 )
+from ..core.job import JobSpec
 from ..core.queues import Capacity, shares
 from ..core.verdict import Observation
-from .dialect import Arrays, Asked, Command, Dialect, Entry, Listing, Order, Queues, Reply, Site
+from .dialect import Arrays, Asked, Command, Depends, Dialect, Entry, Listing, Order, Queues, Reply, Site
 from .transport import Here, Transport, TransportError
 
 # Submissions under way at a time: schedulers answer one after the other anyway.
@@ -94,6 +96,10 @@ class BatchBackend:
         if isinstance(site, Site):
             self._site = site
         return site
+
+    def can_wait(self, spec: JobSpec, dependency: Dependency) -> bool:
+        """Whether the scheduler itself can have a job wait for these others."""
+        return isinstance(self.dialect, Depends) and self.dialect.wait_for(dependency, spec) is not None
 
     # -- submitting
 

@@ -8,7 +8,12 @@ from typing import Literal, Protocol, Self, runtime_checkable
 
 import msgspec
 
+<<<<<<< HEAD
+from .conditions import Ending
 from .job import Begin, JobSpec
+=======
+from .job import Begin, JobSpec, Resources
+>>>>>>> main
 from .queues import Capacity, Share
 from .verdict import Observation
 
@@ -26,8 +31,27 @@ class Task(msgspec.Struct, frozen=True):
     index: int
 
 
+class Parent(msgspec.Struct, frozen=True):
+    """A job that another one waits for: its number and attempt, what its back end calls it, and how it must end."""
+
+    job: int
+    attempt: int
+    jid: str
+    ending: Ending
+
+
+class Dependency(msgspec.Struct, frozen=True):
+    """The jobs of the same back end that an attempt waits for: all of them, unless ``one_is_enough``."""
+
+    parents: tuple[Parent, ...]
+    one_is_enough: bool = False
+
+
 class Request(msgspec.Struct, frozen=True):
-    """One attempt to be started. ``script`` and ``metadir`` are absolute paths, ``env`` the whole environment."""
+    """One attempt to be started. ``script`` and ``metadir`` are absolute paths, ``env`` the whole environment.
+
+    ``after``: the back end must not start it before these jobs have ended as they must.
+    """
 
     job: int
     attempt: int
@@ -37,6 +61,7 @@ class Request(msgspec.Struct, frozen=True):
     spec: JobSpec
     env: Mapping[str, str]
     task: Task | None = None
+    after: Dependency | None = None
 
 
 class Took(msgspec.Struct, frozen=True):
@@ -108,6 +133,22 @@ class Foreign(msgspec.Struct, frozen=True):
     command: str = ""
     cwd: str = ""
     mark: str = ""
+
+
+class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a scheduler tells of one job when it is asked for that job alone.
+
+    ``stdout`` and ``stderr``: where it writes, patterns filled in, "" where the scheduler does not say; ``host``: the
+    machine that these paths are of, "" for any. ``command``: the script or command that was submitted.
+    """
+
+    stdout: str = ""
+    stderr: str = ""
+    host: str = ""
+    name: str = ""
+    command: str = ""
+    cwd: str = ""
+    resources: Resources = Resources()
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -211,12 +252,14 @@ class Backend(Protocol):
     An instance belongs to one engine, which enters it, and is told through ``hint(job)``, from within the event
     loop, that something about a job may have changed. Leaving it never touches jobs. ``polled``: its jobs are
     in a scheduler's hands, whose calls may take long and fail; a back end that is not answers at once, and its hints
-    tell all. ``own_id`` is the shell word by which a running job script finds its own id there.
+    tell all. ``own_id`` is the shell word by which a running job script finds its own id there. ``programs``:
+    the commands without which it is of no use; known before an instance is made.
     """
 
     name: str
     polled: bool
     own_id: str
+    programs: Sequence[str]
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -294,6 +337,27 @@ class FarFiles(Protocol):
 
     async def read(self, wanted: Sequence[Wanted]) -> Reading:
         """Read pieces of files byte by byte, all in one round trip. Raises nothing for a file or a lost link."""
+        ...
+
+
+@runtime_checkable
+<<<<<<< HEAD
+class Waits(Protocol):
+    """What a back end has besides that can keep a job from starting until others have ended, without an engine."""
+
+    def can_wait(self, spec: JobSpec, dependency: Dependency) -> bool:
+        """Whether a job with this spec can be handed over with this dependency."""
+=======
+class ForeignBackend(Protocol):
+    """What a back end has besides that tells more of jobs that were not sent by us."""
+
+    async def show(self, jids: Sequence[str]) -> tuple[dict[str, Shown], str]:
+        """What the scheduler tells of these jobs, as far as it does; and why it does not, in its own words."""
+        ...
+
+    async def script(self, jid: str) -> tuple[str, str]:
+        """The text of the job script as it was submitted; or "" and why the scheduler does not give it back."""
+>>>>>>> main
         ...
 
 

@@ -12,14 +12,19 @@ import anyio
 import anyio.lowlevel
 
 from .atonce import AtOnce
+<<<<<<< HEAD
+from .backend import Answer, Dependency, Request, Waits
+=======
 from .backend import (
     Answer,
     Request,
 )
+from .errandrunner import ErrandRunner
+>>>>>>> main
 from .fetcher import Fetcher
 from .fleet import Fleet
 from .groups import single_errors
-from .job import IN_FLIGHT
+from .job import IN_FLIGHT, JobSpec
 from .lease import RENEWAL, HeldLease, take
 from .publisher import Publisher
 from .roster import Roster
@@ -86,13 +91,14 @@ class Engine:
         self._home = (home.st_dev, home.st_ino)
         self._wants = Wants(self.workdir)
         self._publisher = Publisher(self.workdir)
-        roster = self._roster = Roster(self.workdir, self._publisher, settings)
+        roster = self._roster = Roster(self.workdir, self._publisher, settings, self._can_wait)
         self._at_once = AtOnce(self.workdir, roster)
         try:
             async with anyio.create_task_group() as tasks, contextlib.AsyncExitStack() as stack:
                 self._fleet = Fleet(self.workdir, roster, tasks, stack, self.hint, self.ring, self._answered)
                 self._starter = Starter(self.workdir, roster, self._fleet, self.ring)
                 self._fetcher = Fetcher(self.workdir, tasks, self._fleet.for_job, roster.is_over)
+                self._errands = ErrandRunner(self.workdir, tasks, self._fleet, roster)
                 self._fleet.when_back.append(self._fetcher.stir)
                 tasks.start_soon(self._listen)
                 roster.load()
@@ -128,7 +134,7 @@ class Engine:
             await self._starter.start_due()
             if self._publisher.pending and not roster.dirty and time.monotonic() >= flush_at:
                 flush_at = time.monotonic() + (_FLUSH if self._flush() else _TROUBLE_PAUSE)
-            if not roster.is_idle() or self._wants.all:
+            if not roster.is_idle() or self._wants.all or self._errands.busy:
                 idle_since = now
             elif stop_when_idle and now - idle_since >= roster.settings.linger:
                 return
@@ -188,6 +194,10 @@ class Engine:
         """See to what was marked."""
         self._bell.set()
 
+    def _can_wait(self, spec: JobSpec, dependency: Dependency) -> bool:
+        backend = self._fleet.get(spec.backend)
+        return isinstance(backend, Waits) and backend.can_wait(spec, dependency)
+
     def _answered(self, request: Request, answer: Answer) -> None:
         self._starter.answered(request, answer)
 
@@ -205,6 +215,8 @@ class Engine:
                 self._stop = True
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 os.unlink(path)
+            if hint.errand is not None:
+                self._errands.take(hint.errand)
 
     async def _take_wants(self, now: float) -> None:
         """See to what somebody looks at: schedulers are asked also where no job needs it, and logs are fetched."""

@@ -172,7 +172,7 @@ class Submitting(msgspec.Struct, frozen=True, omit_defaults=True):
     """``job.submitting``, later the first line of ``job.jid``: this attempt is handed to a back end now.
 
     ``at``: epoch seconds; ``gpus``: the numbers of the devices that it was given. ``array``: what the submission of
-    many is marked with that it is task number ``index`` of.
+    many is marked with that it is task number ``index`` of. ``after``: the jobs that the back end has it wait for.
     """
 
     attempt: int
@@ -181,6 +181,7 @@ class Submitting(msgspec.Struct, frozen=True, omit_defaults=True):
     gpus: tuple[int, ...] = ()
     array: str = ""
     index: int = 0
+    after: tuple[int, ...] = ()
 
 
 class Accepted(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -289,6 +290,7 @@ class JobRow(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """One job as clients see it. Times are epoch seconds, elapsed is seconds.
 
     ``reason`` is a stable word, ``detail`` the same for people, ``expected`` when a scheduler means to start it.
+    ``foreign``: the work directory does not have it, its scheduler does: it has no folder, and 0 for an ``id``.
     Text fields may hold any character: escape them before they reach a terminal.
     """
 
@@ -321,6 +323,13 @@ class JobRow(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     resubmitted_from: int | None = None
     progress: float | None = None
     expected: float | None = None
+    queue: str | None = None
+    foreign: bool = False
+
+    @property
+    def label(self) -> str:
+        """What people call it: the id, or of a foreign job the scheduler's with its back end (``slurm:4711``)."""
+        return f"{self.backend}:{self.jid}" if self.foreign else str(self.id)
 
     @property
     def metadir(self) -> str:
@@ -330,7 +339,8 @@ class JobRow(msgspec.Struct, kw_only=True, frozen=True, gc=False):
 
 def as_object(row: JobRow) -> dict[str, Any]:
     """The object of ``--json`` for a row."""
-    return {**msgspec.to_builtins(row), "metadir": row.metadir}
+    whole = {**msgspec.to_builtins(row), "metadir": row.metadir}
+    return {**whole, "id": None, "metadir": None, "workdir": None} if row.foreign else whole
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -118,7 +118,7 @@ class LogPane(Vertical):
 
     def _to_show(self) -> Shown | None:
         row, old = self._row, self._shown
-        if row is None or self._manager is None:
+        if row is None or row.foreign or self._manager is None:
             return None
         workdir = self._manager.workdir.path
         attempt = row.attempt
