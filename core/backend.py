@@ -8,12 +8,8 @@ from typing import Literal, Protocol, Self, runtime_checkable
 
 import msgspec
 
-<<<<<<< HEAD
 from .conditions import Ending
-from .job import Begin, JobSpec
-=======
 from .job import Begin, JobSpec, Resources
->>>>>>> main
 from .queues import Capacity, Share
 from .verdict import Observation
 
@@ -341,13 +337,15 @@ class FarFiles(Protocol):
 
 
 @runtime_checkable
-<<<<<<< HEAD
 class Waits(Protocol):
     """What a back end has besides that can keep a job from starting until others have ended, without an engine."""
 
     def can_wait(self, spec: JobSpec, dependency: Dependency) -> bool:
         """Whether a job with this spec can be handed over with this dependency."""
-=======
+        ...
+
+
+@runtime_checkable
 class ForeignBackend(Protocol):
     """What a back end has besides that tells more of jobs that were not sent by us."""
 
@@ -357,7 +355,6 @@ class ForeignBackend(Protocol):
 
     async def script(self, jid: str) -> tuple[str, str]:
         """The text of the job script as it was submitted; or "" and why the scheduler does not give it back."""
->>>>>>> main
         ...
 
 

@@ -12,15 +12,8 @@ import anyio
 import anyio.lowlevel
 
 from .atonce import AtOnce
-<<<<<<< HEAD
 from .backend import Answer, Dependency, Request, Waits
-=======
-from .backend import (
-    Answer,
-    Request,
-)
 from .errandrunner import ErrandRunner
->>>>>>> main
 from .fetcher import Fetcher
 from .fleet import Fleet
 from .groups import single_errors
