@@ -189,10 +189,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except (BrokenPipeError, _ReaderGoneError):
         # The reader of our output went away (ls | head): not an error, and nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
     except Exception as error:  # noqa: BLE001 a bug, logged with its traceback
         words = _words_of(error)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _drop_output()
         if words is None:
             from .buglog import log_bug
 
@@ -200,6 +204,11 @@ def main(arguments: list[str] | None = None) -> int:
             return 1
         click.echo(f"jobtui: {words[0]}", err=True)
         return words[1]
+
+
+def _drop_output() -> None:
+    """Forget what could not be written: Python would try it once more at its end, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def entry() -> None:
