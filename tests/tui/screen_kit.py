@@ -154,7 +154,6 @@ class Recorder(JobManager):
         super().__init__(workdir)
         self.orders: list[tuple[str, tuple[int, ...]]] = []
         self.told: dict[str, Shown] = {}
-        self.asked: list[str] = []
         self.foreign_orders: list[tuple[ForeignOrder, tuple[ForeignName, ...]]] = []
 
     def _note(self, order: str, jobs: Sequence[int]) -> list[Outcome]:
@@ -193,7 +192,6 @@ class Recorder(JobManager):
         return self._note(f"priority {value}", jobs)
 
     async def show_foreign(self, row: JobRow) -> Shown | str:
-        self.asked.append(row.label)
         return self.told.get(row.label, "its scheduler has forgotten it")
 
     async def order_foreign(self, order: ForeignOrder, jobs: Sequence[ForeignName]) -> dict[tuple[str, str], Outcome]:
