@@ -166,7 +166,9 @@ def _words_of(error: Exception) -> tuple[str, int] | None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 could not be done, 2 wrong usage."""
-    # Closed by whoever started us: then there is nobody to print for.
+    # Closed by whoever started us: then there is nobody to read from and to print for. In this order they get their
+    # own numbers, which no other file must get.
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     try:
