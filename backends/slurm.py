@@ -85,7 +85,38 @@ _WHY = {
     "InvalidAccount": "its account is not valid",
     "InvalidQOS": "its quality of service is not valid",
     "BadConstraints": "no node can give what it asks for",
+    "Cleaning": "waits until Slurm has cleared up after its last run",
+    "BurstBufferResources": "waits for room in the burst buffer",
+    "BurstBufferStageIn": "its files are being copied into the burst buffer",
+    "DeadLine": "cannot end before its deadline any more",
+    "JobLaunchFailure": "Slurm could not start it and tries again",
+    "NonZeroExitCode": "ended with an error and waits to run again",
+    "QOSUsageThreshold": "your account has used more than its quality of service allows",
+    "ReservationDeleted": "its reservation was deleted: it can never start as it is",
+    "AccountNotAllowed": "its account may not use its partition",
+    "QOSNotAllowed": "its quality of service may not be used there",
+    "MaxMemPerLimit": "asks for more memory than is allowed",
     "job requeued in held state": "put back into the queue and held; release it to let it start",
+}
+
+# Limits are named after whose they are, and of what: QOSMaxCpuPerUserLimit, AssocGrpGRES.
+_LIMIT = re.compile(
+    r"(QOS|Assoc|Association)(Grp|Max|Min|)(\w*?)(?:Per(User|Account|Acct|Job|Node))?(?:RunMinutes|Minutes)?(?:Limit)?"
+)
+_LIMITED = {
+    "cpu": "cores",
+    "gres": "GPUs and the like",
+    "mem": "memory",
+    "memory": "memory",
+    "node": "nodes",
+    "nodes": "nodes",
+    "jobs": "jobs",
+    "job": "jobs",
+    "submitjob": "jobs",
+    "submitjobs": "jobs",
+    "wall": "run time",
+    "time": "run time",
+    "wallduration": "run time",
 }
 
 # sbatch never reached a controller, or the controller said that it may take the job later.
@@ -470,8 +501,26 @@ def _why(reason: str) -> str:
     """Why a job waits, in plain words."""
     if reason in _NONE:
         return ""
-    plain = _WHY.get(reason.split(",", maxsplit=1)[0])
-    return plain if plain is not None else f"Slurm says: {clipped(reason, 160)}"
+    word, _, more = reason.partition(",")
+    plain = _WHY.get(word)
+    nodes = more.strip().removeprefix("UnavailableNodes:")
+    if plain is not None and word == "ReqNodeNotAvail" and nodes:
+        return f"{plain}: {clipped(nodes, 80)}"
+    return plain or _limited(word) or f"Slurm says: {clipped(reason, 160)}"
+
+
+def _limited(word: str) -> str:
+    """Which limit a job runs into, in plain words and in Slurm's; "" where it is none."""
+    match = _LIMIT.fullmatch(word)
+    if match is None:
+        return ""
+    whose = "your quality of service" if match[1] == "QOS" else "your account"
+    what = _LIMITED.get(match[3].lower(), "")
+    if match[2] == "Min":
+        return f"asks for less {what}".rstrip() + f" than {whose} wants ({word})"
+    if match[4] in ("Job", "Node"):
+        return f"asks for more {what}".rstrip() + f" than {whose} allows ({word})"
+    return f"{whose} has no more {what} left for you now ({word})" if what else f"{whose} is at its limit ({word})"
 
 
 def _accounted(fields: Sequence[str]) -> Observation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
@@ -30,6 +31,7 @@ from .farlog import FarLog
 from .filters import parse_filter, parse_selection
 from .follower import Follower
 from .groups import single_errors
+from .identity import file_system
 from .job import ENDED, LOCAL, JobRow, JobSpec, Outcome, State
 from .journal import Change
 from .lease import Lease
@@ -270,13 +272,17 @@ class JobManager:
                 return
             else:
                 break
+        late = (await self._call(file_system, self.workdir.path)).late
+        since = float("inf")
         async with _closing(changes_in([self.workdir.metadir(job), log.path], _HEARTBEAT)) as looks:
             async for _ in looks:
                 # First the question, then the reading: what was written before the end is not missed.
-                over = await self._is_over(job, log)
+                if await self._is_over(job, log):
+                    since = min(since, time.monotonic())
                 while (added := await self._call(log.read)).data or added.restarted:
                     yield added
-                if over:
+                # Of another machine's writing the end may be seen before the last lines.
+                if time.monotonic() - since >= late:
                     return
 
     async def _is_over(self, job: int, log: LogFile) -> bool:
