@@ -13,6 +13,7 @@ from ..core.backend import (
     Dependency,
     Rejected,
     Request,
+    Shown,
     Surroundings,
     Took,
     Uncertain,
@@ -26,6 +27,7 @@ from ..core.verdict import Observation
 from . import slurm_capacity
 from .batch import BatchBackend
 from .dialect import Asked, Command, Entry, Listing, Order, Reply, Site, chunks, clipped, number, one_line, waiting
+from .slurm_record import shown
 
 # Names and comments may hold anything, line ends too: each record begins with RS and its fields are parted by US.
 _RECORD, _FIELD = "\x1e", "\x1f"
@@ -312,6 +314,25 @@ class Slurm:
         """The partitions and nodes."""
         return slurm_capacity.read(replies)
 
+    # -- one job alone
+
+    def show(self, jid: str) -> Command:
+        """Ask the controller for everything about one job."""
+        return Command(("scontrol", *_on_cluster(jid), "show", "job", jid.partition(";")[0]), patience=_STATUS_PATIENCE)
+
+    def read_show(self, jid: str, reply: Reply) -> Shown | str:
+        """Read the record; of several (an array that waits) the first."""
+        return shown(jid, reply.out) or reply.words()
+
+    def script(self, jid: str) -> Command | str:
+        """Ask for the script that the controller keeps while it knows the job."""
+        bare = jid.partition(";")[0].partition("_")[0]
+        return Command(("scontrol", *_on_cluster(jid), "write", "batch_script", bare, "-"), patience=_STATUS_PATIENCE)
+
+    def read_script(self, reply: Reply) -> tuple[str, str]:
+        """The script is all that is written to stdout."""
+        return (reply.out, "") if reply.code == 0 and reply.out.startswith("#!") else ("", reply.words())
+
     # -- orders
 
     def cancel(self, jids: Sequence[str], *, force: bool) -> Sequence[Order]:
@@ -371,6 +392,11 @@ def _options(request: Request) -> list[str]:
     if needs.account is not None:
         options.append(f"--account={needs.account}")
     return [*options, *needs.extra]
+
+
+def _on_cluster(jid: str) -> tuple[str, ...]:
+    cluster = jid.partition(";")[2]
+    return ("-M", cluster) if cluster else ()
 
 
 def _ranges(numbers: Sequence[int]) -> str:
