@@ -13,7 +13,6 @@ from textual.message import Message
 from ...core.filters import id_ranges
 from ...core.job import JobRow, Outcome, State
 from ...core.journal import Change
-from ...core.wants import Want
 from ..ref import JobRef, Ref
 from .commands import CommandLog, command_line
 from .entries import Entry
@@ -138,16 +137,11 @@ class Tools:
 
     def queues(self) -> None:
         """Show the queues and nodes of the schedulers of the work directory under the cursor."""
-        from .queuescreen import PART, QueueScreen
+        from .queuescreen import QueueScreen
 
         desk = self._desk
         manager = desk.manager or desk.places[0].manager
-
-        def closed(_answer: None) -> None:
-            desk.run_worker(manager.look_at(PART, Want()))
-
-        ascii = self._memory.ascii_only()
-        desk.app.push_screen(QueueScreen(manager, ascii=ascii, can=desk.capabilities), closed)
+        desk.app.push_screen(QueueScreen(manager, ascii=self._memory.ascii_only(), can=desk.capabilities))
 
     def choose_filter(self) -> None:
         """Offer the named filters and those used last."""
@@ -188,7 +182,8 @@ class Tools:
         if row is not None and manager is not None:
             # A log that is not shown is that of an earlier job.
             place = desk.log_pane.location() if log else None
-            choices += _copyable(row, place[0] if place else manager.log_path(row.id, "stdout"))
+            own = "" if row.foreign else manager.log_path(row.id, "stdout")
+            choices += _copyable(row, place[0] if place else own)
         choices.append(Copyable("the text in view", desk.panes.second, self._in_view))
         if log:
             last = partial(desk.log_pane.last_lines, _LAST_LINES)
@@ -277,7 +272,7 @@ def _copyable(row: JobRow, output: str) -> list[Copyable]:
     texts = [
         ("the command", row.command),
         ("its directory", row.cwd),
-        ("its folder", row.metadir),
+        ("its folder", "" if row.foreign else row.metadir),
         ("the path of its output", output),
         ("the name", row.name),
         ("why it ended so", row.detail),
