@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import NamedTuple, Self
 
 import anyio
 import anyio.to_thread
@@ -31,10 +32,12 @@ from ..core.job import JobSpec
 from ..core.queues import Capacity, shares
 from ..core.verdict import Observation
 from .dialect import Arrays, Asked, Command, Depends, Dialect, Entry, Listing, Order, Queues, Reply, Site, Tells
-from .transport import Here, Transport, TransportError
+from .transport import Chains, Here, Transport, TransportError
 
 # Submissions under way at a time: schedulers answer one after the other anyway.
 _AT_ONCE = 4
+# Submissions that one shell makes one after the other, where there are many.
+_IN_A_ROW = 8
 # A job that came before ours by more seconds than clocks may differ is another one with the same id.
 _CLOCKS_DIFFER = 3600.0
 
@@ -106,19 +109,25 @@ class BatchBackend:
 
     async def submit(self, requests: Sequence[Request]) -> list[Answer]:
         """Submit several at a time. What was not even sent, because of trouble before it, may be sent later."""
+        site = await self._probed()
+        if isinstance(site, str):
+            return [await self._unusable(site)] * len(requests)
         answers: dict[int, Answer] = {}
         trouble: list[str] = []
 
-        async def send(some: list[Request]) -> None:
-            async with self._gate:
-                answer = Rejected(trouble[0], retryable=True) if trouble else await self._submit(some)
-            if isinstance(answer, Uncertain) or (isinstance(answer, Rejected) and answer.retryable):
-                trouble.append(answer.text)
-            answers.update({request.job: self._for_task(request, answer) for request in some})
+        async def send(row: list[_Sending]) -> None:
+            while row:
+                async with self._gate:
+                    known = [Rejected(trouble[0], retryable=True)] if trouble else await self._submit(row)
+                for sending, answer in zip(row, known, strict=False):
+                    if isinstance(answer, Uncertain) or (isinstance(answer, Rejected) and answer.retryable):
+                        trouble.append(answer.text)
+                    answers.update({one.job: self._for_task(one, answer) for one in sending.requests})
+                row = row[len(known) :]
 
         async with anyio.create_task_group() as tasks:
-            for some in _together(requests):
-                tasks.start_soon(send, some)
+            for row in _rows([self._sending(some, site) for some in _together(requests)]):
+                tasks.start_soon(send, row)
         return [answers[request.job] for request in requests]
 
     def _for_task(self, request: Request, answer: Answer) -> Answer:
@@ -127,25 +136,31 @@ class BatchBackend:
             return answer
         return Took(self.dialect.task_id(answer.jid, request.task.index))
 
-    async def _submit(self, some: list[Request]) -> Answer:
-        """Send one attempt, or many as one array."""
-        request = some[0]
-        site = await self._probed()
-        if isinstance(site, str):
-            return await self._unusable(site)
+    def _sending(self, some: list[Request], site: Site) -> _Sending:
+        """One attempt, or many as one array."""
+        if some[0].task is not None and isinstance(self.dialect, Arrays):
+            return _Sending(some, self.dialect.submit_array(some, site))
+        return _Sending(some, self.dialect.submit(some[0], site))
+
+    async def _submit(self, row: list[_Sending]) -> list[Answer]:
+        """Send what is in a row, one after the other; the answers to the first of them: the others were not sent."""
+        # In the jobs' own environment, which they inherit.
+        env = self.dialect.scrub(row[0].requests[0].env)
         try:
-            # In the job's own environment, which it inherits.
-            env = self.dialect.scrub(request.env)
-            if request.task is not None and isinstance(self.dialect, Arrays):
-                command = self.dialect.submit_array(some, site)
+            if len(row) > 1 and isinstance(self._transport, Chains):
+                replies = await self._transport.chain([sending.command for sending in row], env)
             else:
-                command = self.dialect.submit(request, site)
-            reply = await self._transport.run(command, env)
+                replies = [await self._transport.run(row[0].command, env)]
         except TransportError as error:
-            if error.kind in ("missing", "unreachable"):
-                return Rejected(str(error), retryable=error.kind == "unreachable")
-            return Uncertain(str(error))
-        return self.dialect.read_submit(reply)
+            replies = [error]
+        return [self._answer(reply) for reply in replies]
+
+    def _answer(self, reply: Reply | TransportError) -> Answer:
+        if not isinstance(reply, TransportError):
+            return self.dialect.read_submit(reply)
+        if reply.kind in ("missing", "unreachable"):
+            return Rejected(str(reply), retryable=reply.kind == "unreachable")
+        return Uncertain(str(reply))
 
     async def _unusable(self, words: str) -> Rejected:
         """Whether the scheduler is not there at all, or does not answer now for the reason in ``words``."""
@@ -265,6 +280,27 @@ class BatchBackend:
                 words = dict.fromkeys(order.jids, str(error))
             refused |= {jids[jid]: text for jid, text in words.items() if jid in jids}
         return refused
+
+
+class _Sending(NamedTuple):
+    """What one command hands over."""
+
+    requests: list[Request]
+    command: Command
+
+
+def _rows(sendings: list[_Sending]) -> list[list[_Sending]]:
+    """What is sent in a row: starting a process is dear, but few submissions should not wait for each other."""
+    length = _IN_A_ROW if len(sendings) > _IN_A_ROW else math.ceil(len(sendings) / _AT_ONCE)
+    rows: list[list[_Sending]] = []
+    for sending in sendings:
+        last = rows[-1] if rows else []
+        alike = last and last[0].requests[0].env is sending.requests[0].env
+        if alike and len(last) < length and not sending.command.stdin and not last[0].command.stdin:
+            last.append(sending)
+        else:
+            rows.append([sending])
+    return rows
 
 
 def _together(requests: Sequence[Request]) -> list[list[Request]]:
