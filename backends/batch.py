@@ -7,15 +7,18 @@ from collections.abc import Mapping, Sequence
 from typing import Self
 
 import anyio
+import msgspec
 
 from ..core.backend import (
     Answer,
     Capability,
+    FarFolders,
     Foreign,
     Found,
     Handle,
     History,
     Probe,
+    Reach,
     Rejected,
     Request,
     Snapshot,
@@ -25,27 +28,47 @@ from ..core.backend import (
     Verb,
 )
 from ..core.verdict import Observation
-from .dialect import Arrays, Asked, Command, Dialect, Entry, Listing, Order, Reply, Site
-from .transport import Here, Transport, TransportError
+from .dialect import Arrays, Asked, Command, Dialect, Entry, Listing, Order, Reply, Site, one_line
+from .far import Far
+from .farjobs import FarJobs, Sight, kept, seen_in, submitted
+from .fartext import command_script, new_mark
+from .transport import Here, Output, Transport, TransportError
 
 # Submissions under way at a time: schedulers answer one after the other anyway.
 _AT_ONCE = 4
 # A job that came before ours by more seconds than clocks may differ is another one with the same id.
 _CLOCKS_DIFFER = 3600.0
+# Seconds: a submission on another machine is over, there too, before it may be sent again.
+_SEND_PATIENCE = 45.0
+# Seconds for looking into folders there.
+_LOOK_PATIENCE = 20.0
+# The exit code of a command that was killed.
+_KILLED = 137
 
 
 class BatchBackend:
     """Runs jobs under one batch system. Jobs are the scheduler's: they outlive this and everything else of ours."""
 
     polled = True
+    reach: Reach = "both"
+    slots = 0
 
     def __init__(self, dialect: Dialect, surroundings: Surroundings, transport: Transport | None = None) -> None:
-        """Speak ``dialect`` here, or where ``transport`` leads."""
-        self.name = dialect.name
+        """Speak ``dialect`` here, on the machine that the surroundings name, or where ``transport`` leads."""
+        host = surroundings.host
+        self.name = f"{dialect.name}@{host}" if host else dialect.name
         self.own_id = dialect.own_id
         self.dialect = dialect
-        self._transport = transport or Here()
-        self._env = {**dialect.scrub(surroundings.env), "LC_ALL": "C", **dialect.forms}
+        self._folders: FarJobs | None = None
+        own: Mapping[str, str] = {}
+        if host:
+            there = Far(host, surroundings.env, surroundings.linked, dialect.scrub)
+            self._folders = FarJobs(there, surroundings.key)
+            self._transport: Transport = there
+        else:
+            self._transport = transport or Here()
+            own = dialect.scrub(surroundings.env)
+        self._env = {**own, "LC_ALL": "C", **dialect.forms}
         self._site: Site | None = None
         self._gate = anyio.CapacityLimiter(_AT_ONCE)
 
@@ -54,6 +77,11 @@ class BatchBackend:
         """What can be asked besides the common calls; known in full once the scheduler has answered."""
         found = self._site.capabilities if self._site is not None else frozenset[Capability]()
         return self.dialect.capabilities | found
+
+    @property
+    def far(self) -> FarFolders | None:
+        """Where the jobs' folders are on another machine."""
+        return self._folders
 
     @property
     def array_limit(self) -> int:
@@ -124,18 +152,32 @@ class BatchBackend:
         if isinstance(site, str):
             return await self._unusable(site)
         try:
-            # In the job's own environment, which it inherits.
-            env = self.dialect.scrub(request.env)
-            if request.task is not None and isinstance(self.dialect, Arrays):
-                command = self.dialect.submit_array(some, site)
+            if self._folders is not None:
+                reply = await self._send_there(self._folders, some, site)
             else:
-                command = self.dialect.submit(request, site)
-            reply = await self._transport.run(command, env)
-        except TransportError as error:
-            if error.kind in ("missing", "unreachable"):
-                return Rejected(str(error), retryable=error.kind == "unreachable")
-            return Uncertain(str(error))
-        return self.dialect.read_submit(reply)
+                # In the job's own environment, which it inherits.
+                reply = await self._transport.run(self._submission(some, site), self.dialect.scrub(request.env))
+        except (TransportError, OSError) as error:
+            return _unsent(error)
+        return self.dialect.read_submit(reply) if isinstance(reply, Reply) else reply
+
+    def _submission(self, some: Sequence[Request], site: Site) -> Command:
+        if some[0].task is not None and isinstance(self.dialect, Arrays):
+            return self.dialect.submit_array(some, site)
+        return self.dialect.submit(some[0], site)
+
+    async def _send_there(self, folders: FarJobs, some: Sequence[Request], site: Site) -> Reply | Rejected:
+        """Make the jobs' folders on the other machine and hand them over there, in one call."""
+        staging, seconds = await folders.staged(some)
+        moved = [await folders.moved(request) for request in some]
+        command = self._submission(moved, site)
+        script = f"{staging}\n{kept(command.argv, command.stdin, moved[0].metadir)}"
+        output = await folders.far.shell(script, min(command.patience, _SEND_PATIENCE) + seconds)
+        reply = submitted(output)
+        if reply is None:
+            words = one_line(output.err.decode("utf-8", "replace"))
+            return Rejected(f"its folder cannot be made on {folders.far.host}: {words}", retryable=True)
+        return reply
 
     async def _unusable(self, words: str) -> Rejected:
         """Whether the scheduler is not there at all, or does not answer now for the reason in ``words``."""
@@ -152,6 +194,41 @@ class BatchBackend:
         snapshot = await self.poll(handles)
         return Found(snapshot.jids, snapshot.complete)
 
+    async def _look_there(self, folders: FarJobs, command: Command, handles: Sequence[Handle]) -> Snapshot:
+        """Ask for all jobs, and look into their folders, in one call."""
+        mark, patience = new_mark(), command.patience
+        script = "\n".join(
+            [
+                # A scheduler that hangs must not keep what the folders tell.
+                f"jt_t=; ! command -v timeout >/dev/null || jt_t='timeout -s KILL {patience:g}'",
+                f"$jt_t {command_script(command, mark)}",
+                f"printf '\\n%s %s\\n' {mark} \"$?\"",
+                folders.looking(handles),
+            ]
+        )
+        try:
+            output = await folders.far.shell(script, patience + _LOOK_PATIENCE, self._env)
+        except TransportError as error:
+            return Snapshot({}, complete=False, at=time.time(), trouble=str(error))
+        said, _, rest = output.out.partition(f"\n{mark} ".encode())
+        code, _, looks = rest.partition(b"\n")
+        reply = Output(int(code) if code.isdigit() else 1, said, output.err).reply()
+        listing = self.dialect.read_status(reply)
+        if reply.code == _KILLED and not listing.complete:
+            words = f"{command.argv[0]} gave no answer in {patience:g} s on {folders.far.host}"
+            listing = msgspec.structs.replace(listing, trouble=words)
+        return self._with_records(sorted_out(handles, listing), seen_in(looks, handles, time.time()))
+
+    def _with_records(self, snapshot: Snapshot, sight: Sight) -> Snapshot:
+        """Add what the folders told: also the ids in answers to submissions that never reached us."""
+        jids = dict(snapshot.jids)
+        for job, reply in sight.answers.items():
+            answer = self.dialect.read_submit(reply)
+            if isinstance(answer, Took):
+                jids.setdefault(job, answer.jid)
+        complete = snapshot.complete and sight.complete
+        return msgspec.structs.replace(snapshot, complete=complete, jids=jids, records=sight.records)
+
     # -- looking
 
     async def poll(self, handles: Sequence[Handle]) -> Snapshot:
@@ -159,7 +236,10 @@ class BatchBackend:
         site = await self._probed()
         if isinstance(site, str):
             return Snapshot({}, complete=False, at=time.time(), trouble=site)
-        listing = await self._list(self.dialect.status(_asked(handles), site))
+        command = self.dialect.status(_asked(handles), site)
+        if self._folders is not None:
+            return await self._look_there(self._folders, command, handles)
+        listing = await self._list(command)
         return sorted_out(handles, listing)
 
     async def _list(self, command: Command) -> Listing:
@@ -212,6 +292,15 @@ class BatchBackend:
                 words = dict.fromkeys(order.jids, str(error))
             refused |= {jids[jid]: text for jid, text in words.items() if jid in jids}
         return refused
+
+
+def _unsent(error: TransportError | OSError) -> Answer:
+    """What it means for a submission that its call came to no end."""
+    if isinstance(error, OSError):
+        return Rejected(f"cannot read its job script: {error.strerror}", retryable=True)
+    if error.kind in ("missing", "unreachable"):
+        return Rejected(str(error), retryable=error.kind == "unreachable")
+    return Uncertain(str(error))
 
 
 def _together(requests: Sequence[Request]) -> list[list[Request]]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import anyio
 
+from ..core.backend import Linked
 from . import fartext
 from .dialect import Command, Reply
 from .fartext import Greeting
@@ -43,12 +44,14 @@ Scrub = Callable[[Mapping[str, str]], Mapping[str, str]]
 class Far:
     """A machine that ssh knows as ``host``. ``env``: in which ssh itself runs; nothing of it is sent.
 
-    ``scrub`` drops what commands must not find in their environment there.
+    ``linked`` is told of each call whether the machine answered (""), or why not. ``scrub`` drops what commands must
+    not find in their environment there.
     """
 
-    def __init__(self, host: str, env: Mapping[str, str], scrub: Scrub = dict) -> None:
+    def __init__(self, host: str, env: Mapping[str, str], linked: Linked, scrub: Scrub = dict) -> None:
         """Make it; this touches nothing yet."""
         self.host = host
+        self._linked = linked
         self._env = dict(env)
         self._scrub = scrub
         self._options: list[str] | None = None
@@ -67,7 +70,7 @@ class Far:
         """What the machine said of itself when it was reached first; raises TransportError."""
         async with self._first:
             if self._greeting is None:
-                mark = _new_mark()
+                mark = fartext.new_mark()
                 answer = await self._call(fartext.greeting_script(mark), _PATIENCE)
                 greeting = fartext.read_greeting(answer, mark)
                 if greeting is None:
@@ -95,7 +98,7 @@ class Far:
 
     async def fetch(self, command: Command, env: Mapping[str, str]) -> Output:
         """Run a command there for the bytes that it writes; see Transport."""
-        output = await self.shell(fartext.command_script(command, _new_mark()), command.patience, env)
+        output = await self.shell(fartext.command_script(command, fartext.new_mark()), command.patience, env)
         if output.code == 127 and await self.lacking(command.argv[:1], env):
             raise TransportError("missing", f"there is no command {command.argv[0]} on {self.host}")
         return output
@@ -109,6 +112,7 @@ class Far:
 
     async def _call(self, script: str, patience: float) -> Output:
         if time.monotonic() < self._closed_until:
+            self._linked(self._words)
             raise TransportError("unreachable", self._words)
         async with self._gate:
             try:
@@ -117,8 +121,11 @@ class Far:
             except TransportError as error:
                 if error.kind == "unreachable":
                     self._note_failure(str(error))
+                if error.kind in ("unreachable", "broken"):
+                    self._linked(str(error))
                 raise
         self._failures = 0
+        self._linked("")
         return answer
 
     def _note_failure(self, words: str) -> None:
@@ -132,7 +139,7 @@ class Far:
 
     async def _converse(self, options: list[str], script: str, patience: float) -> Output:
         """Have one session: the script is sent once the far shell says that it waits for one."""
-        mark = _new_mark()
+        mark = fartext.new_mark()
         argv = ["ssh", *options, "--", self.host, fartext.opening(mark, patience)]
         child = start(argv, self._env, subprocess.PIPE)
         texts = bytearray(), bytearray()
@@ -217,10 +224,6 @@ _SETTINGS = (
 def _sharing(socket: str) -> list[str]:
     settings = ("ControlMaster=auto", f"ControlPath={socket}", f"ControlPersist={_PERSIST}")
     return [word for setting in settings for word in ("-o", setting)]
-
-
-def _new_mark() -> str:
-    return f"jobtui-{os.urandom(8).hex()}"
 
 
 def _socket_path(host: str, env: Mapping[str, str]) -> str:

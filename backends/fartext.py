@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,11 @@ class Greeting(msgspec.Struct, frozen=True):
     variables: Mapping[str, str]
     names: frozenset[str]
     lacks: str = ""
+
+
+def new_mark() -> str:
+    """A word that no answer holds by chance."""
+    return f"jobtui-{os.urandom(8).hex()}"
 
 
 # -- one call

@@ -16,10 +16,12 @@ from anyio.abc import TaskGroup
 from ..core.backend import (
     Answer,
     Capability,
+    FarFolders,
     Found,
     Handle,
     History,
     Probe,
+    Reach,
     Rejected,
     Request,
     Snapshot,
@@ -48,6 +50,9 @@ class LocalBackend:
     own_id = ""
     longest_pause = 60.0
     array_limit = 0
+    reach: Reach = "here"
+    far: FarFolders | None = None
+    slots = 0
 
     def __init__(self, surroundings: Surroundings) -> None:
         """Hint at each job whose processes ended; what job scripts say goes to the log."""

@@ -12,7 +12,7 @@ import anyio
 from jobtui.core import JobManager, JobSpec
 from jobtui.core.blocking import BlockingJobManager
 from jobtui.core.job import ENDED
-from jobtui.core.script import job_script
+from jobtui.core.script import job_script, place_here
 from jobtui.core.workdir import new_tag
 
 from .kit import Figure, jobtui, median, rss, scratch, scratch_folder, seconds, until
@@ -41,7 +41,7 @@ def _xargs() -> float:
         os.mkdir(f"{root}/{job}")
         path = f"{root}/{job}/job.wrapped.local"
         with open(path, "w") as file:
-            file.write(job_script(JobSpec(command=("true",), tag=new_tag()), job, 1, root, {}))
+            file.write(job_script(JobSpec(command=("true",), tag=new_tag()), job, 1, place_here(root, job), {}))
         scripts.append(path)
     argv = ["xargs", "-P", "2", "-n", "1", "sh"]
     return seconds(lambda: subprocess.run(argv, input="\n".join(scripts), text=True, check=True))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, Protocol, Self, runtime_checkable
+from typing import Literal, Protocol, Self
 
 import msgspec
 
@@ -109,12 +110,25 @@ class Foreign(msgspec.Struct, frozen=True):
     mark: str = ""
 
 
+class Record(msgspec.Struct, frozen=True):
+    """A file of a job's folder on another machine, of which the job's folder here gets a copy.
+
+    ``attempt``: to which it belongs; ``data``: all that is in it; ``at``: when it was written (epoch seconds by the
+    clock here).
+    """
+
+    attempt: int
+    name: str
+    data: bytes
+    at: float
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """What a back end saw at one time, ``at`` (epoch seconds). A job missing from ``seen`` was not seen.
 
     That proves nothing by itself, and less where the answer is not ``complete``; ``trouble`` then says why in the
     scheduler's own words. ``jids`` are those of jobs that were found by their marks. ``others`` are the person's other
-    jobs there.
+    jobs there. ``records``: what is new in the folders of jobs on another machine.
     """
 
     seen: Mapping[int, Observation]
@@ -123,6 +137,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     trouble: str = ""
     jids: Mapping[int, str] = {}
     others: tuple[Foreign, ...] = ()
+    records: Mapping[int, tuple[Record, ...]] = {}
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -178,6 +193,8 @@ class Probe(msgspec.Struct, frozen=True):
     words: str
 
 
+Reach = Literal["here", "far", "both"]
+
 Hint = Callable[[int], None]
 
 
@@ -193,14 +210,40 @@ class Surroundings(msgspec.Struct, frozen=True):
 
     ``hint(job)`` tells its engine that something about a job may have changed; its helpers may write to the file
     ``log``; ``env`` is the environment in which its commands run; ``host`` is the far end's name in
-    ``backend@host``, "" for this machine. ``linked(trouble)`` tells that the far end answered (""), or why it did not.
+    ``backend@host``, "" for this machine. ``key``: what the work directory is called on other machines.
+    ``linked(trouble)`` tells that the far end answered (""), or why it did not.
     """
 
     env: Mapping[str, str]
     hint: Hint = _unheard
     log: str = os.devnull
     host: str = ""
+    key: str = ""
     linked: Linked = _unheard
+
+
+class FarFolders(Protocol):
+    """The jobs' folders where they are on another machine, which copies here what is new in them.
+
+    ``root`` is the shell word for the folder that holds them there: that of an attempt is called ``job.attempt``.
+    """
+
+    @property
+    def root(self) -> str:
+        """The shell word."""
+        ...
+
+    async def void(self, handles: Sequence[Handle]) -> dict[int, bool]:
+        """Take the start of attempts away from any script that has not started yet.
+
+        True: no script can start this attempt any more. False: one has started. A job that is not in the answer
+        could not be asked for.
+        """
+        ...
+
+    async def read(self, wanted: Sequence[Wanted]) -> Reading:
+        """Read pieces of files byte by byte, all in one round trip. Raises nothing for a file or a lost link."""
+        ...
 
 
 class Backend(Protocol):
@@ -209,16 +252,28 @@ class Backend(Protocol):
     An instance belongs to one engine, which enters it, and is told through ``hint(job)``, from within the event
     loop, that something about a job may have changed. Leaving it never touches jobs. ``polled``: its jobs are
     in a scheduler's hands, whose calls may take long and fail; a back end that is not answers at once, and its hints
-    tell all. ``own_id`` is the shell word by which a running job script finds its own id there.
+    tell all. ``own_id`` is the shell word by which a running job script finds its own id there. ``reach``: whether it
+    runs jobs here only, on other machines only (``name@host``), or both.
     """
 
     name: str
     polled: bool
     own_id: str
+    reach: Reach
 
     @property
     def capabilities(self) -> frozenset[Capability]:
         """The optional calls that it has; it may find out more as it goes."""
+        ...
+
+    @property
+    def far(self) -> FarFolders | None:
+        """Where the jobs' folders are on another machine; None where they are in the work directory itself."""
+        ...
+
+    @property
+    def slots(self) -> int:
+        """How many jobs may be there at once; 0 where that is a scheduler's matter, or the engine's."""
         ...
 
     @property
@@ -282,20 +337,19 @@ class Backend(Protocol):
         ...
 
 
-@runtime_checkable
-class FarFiles(Protocol):
-    """What a back end can do besides whose jobs' files are on another machine."""
-
-    async def read(self, wanted: Sequence[Wanted]) -> Reading:
-        """Read pieces of files byte by byte, all in one round trip. Raises nothing for a file or a lost link."""
-        ...
-
-
 def installed() -> dict[str, str]:
     """The names of the installed back ends, each with the place of its class (entry points ``jobtui.backends``)."""
     from importlib.metadata import entry_points
 
     return {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
+
+
+def here() -> list[str]:
+    """The names of those that can run jobs on this machine."""
+    from importlib.metadata import entry_points
+
+    entries = entry_points(group=ENTRY_POINTS)
+    return [entry.name for entry in entries if entry.load().reach != "far"]
 
 
 def split(name: str) -> tuple[str, str]:
@@ -304,14 +358,28 @@ def split(name: str) -> tuple[str, str]:
     return kind, host
 
 
+# What ssh would take for an option, and what no machine is called, never gets to it.
+_HOST = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.+-]*@)?[A-Za-z0-9_][A-Za-z0-9_.:-]*")
+
+
 def load(name: str) -> type[Backend]:
     """The class of the back end called ``name`` (``kind`` or ``kind@host``); BackendMissingError if there is none."""
     from importlib.metadata import entry_points
 
     kind, host = split(name)
-    if host:
-        raise BackendMissingError(f"'{name}': jobs on other machines are not possible yet; run jobtui on {host} itself")
     for entry in entry_points(group=ENTRY_POINTS, name=kind):
-        return entry.load()
+        backend: type[Backend] = entry.load()
+        if "@" in name:
+            _check_host(name, kind, host, backend)
+        elif backend.reach == "far":
+            raise BackendMissingError(f"'{kind}' needs the name of a machine, as in {kind}@HOST")
+        return backend
     known = ", ".join(sorted(installed())) or "none"
     raise BackendMissingError(f"there is no back end called '{kind}' (installed: {known})")
+
+
+def _check_host(name: str, kind: str, host: str, backend: type[Backend]) -> None:
+    if backend.reach == "here":
+        raise BackendMissingError(f"'{name}': '{kind}' is this machine; jobs on another one are ssh@HOST")
+    if not _HOST.fullmatch(host) or len(host) > 200:
+        raise BackendMissingError(f"'{name}': '{host}' is not the name of a machine, as in ssh@HOST or ssh@USER@HOST")

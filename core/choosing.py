@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import anyio
 import msgspec
 
-from .backend import Surroundings, installed, load
+from .backend import BackendMissingError, Probe, Surroundings, here, load, split
 from .job import LOCAL
 
 
@@ -19,16 +19,22 @@ class Prospect(msgspec.Struct, frozen=True):
     words: str
 
 
-async def prospects(env: Mapping[str, str]) -> list[Prospect]:
-    """Probe all installed back ends at the same time, in the environment ``env``; in order of their names."""
+async def prospects(env: Mapping[str, str], others: Iterable[str] = ()) -> list[Prospect]:
+    """Probe all back ends of this machine and ``others`` (``kind@host``) at the same time; in order of their names.
+
+    ``env``: the environment in which they are asked.
+    """
     found: dict[str, Prospect] = {}
 
     async def look(name: str) -> None:
-        probe = await load(name)(Surroundings(env)).probe()
+        try:
+            probe = await load(name)(Surroundings(env, host=split(name)[1])).probe()
+        except BackendMissingError as error:
+            probe = Probe(False, str(error))
         found[name] = Prospect(name, probe.usable, probe.words)
 
     async with anyio.create_task_group() as tasks:
-        for name in installed():
+        for name in {*here(), *others}:
             tasks.start_soon(look, name)
     return [found[name] for name in sorted(found)]
 

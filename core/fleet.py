@@ -75,8 +75,10 @@ class Fleet:
             except BackendMissingError as error:
                 _log.error("%s", error)
                 return None
+            host = split(name)[1]
+            key = self._workdir.far_name() if host else ""
             link = LinkKeeper(self._workdir, name, partial(self._is_back, name))
-            surroundings = Surroundings(env, self._hint, self._workdir.file(LOG), split(name)[1], link.heard)
+            surroundings = Surroundings(env, self._hint, self._workdir.file(LOG), host, key, link.heard)
             backend = self._backends[name] = await self._stack.enter_async_context(kind(surroundings))
             if backend.polled:
                 lane = self.lanes[name] = Lane(name, backend, self._workdir, self._roster, self._answered, self._ring)

@@ -31,8 +31,21 @@ class State(StrEnum):
 
 # The back end that is always there: this machine.
 LOCAL = "local"
+# The back end that is another machine without a scheduler, as in ssh@host.
+SSH = "ssh"
 # The back end that stands for the first scheduler found here, or this machine where there is none.
 AUTO = "auto"
+
+
+def is_far(backend: str) -> bool:
+    """Whether the jobs of a back end run on another machine, where their files are too."""
+    return "@" in backend
+
+
+def has_scheduler(backend: str) -> bool:
+    """Whether a scheduler starts the jobs of a back end, and knows causes of their ends that nothing else tells."""
+    return backend.partition("@")[0] not in (LOCAL, SSH)
+
 
 ENDED = frozenset({State.FINISHED, State.FAILED, State.CANCELLED, State.UNKNOWN})
 WAITING = frozenset({State.CREATED, State.QUEUED, State.HELD})

@@ -13,14 +13,15 @@ import msgspec
 from anyio.abc import TaskGroup
 
 from . import metadir
-from .backend import Answer, Backend, History, Rejected, Request, Took, Uncertain
+from .backend import Answer, Backend, FarFolders, History, Rejected, Request, Snapshot, Took, Uncertain
 from .identity import file_system
-from .job import Accepted, Obeyed, State
+from .job import Accepted, Obeyed, State, has_scheduler
 from .lanekeeping import Keeper
 from .laneknown import Known, handle_of, old_wish
 from .laneorders import Orders
 from .lanesearch import Search
-from .pollplan import PollPlan
+from .mirror import keep_records
+from .pollplan import LONGEST_TROUBLE, WHILE_WAITING, PollPlan
 from .roster import Roster
 from .verdict import Facts, Observation, Verdict, due_orders, judge, last_seen
 from .workdir import WorkDir
@@ -60,7 +61,8 @@ class Lane:
         self._roster = roster
         self._answered = answered
         self._ring = ring
-        self._plan = PollPlan(time.monotonic())
+        # How often another machine is tried again is its back end's matter.
+        self._plan = PollPlan(time.monotonic(), LONGEST_TROUBLE if backend.far is None else WHILE_WAITING)
         self._known: dict[int, Known] = {}
         self._sending: set[int] = set()
         self._orders = Orders(backend, self._told)
@@ -74,7 +76,8 @@ class Lane:
         self._watched = False
         self._wake = anyio.Event()
         shared = not file_system(workdir.path).local
-        self._rc_grace = _RC_GRACE_SHARED if shared else _RC_GRACE_LOCAL
+        elsewhere = shared if backend.far is None else has_scheduler(name)
+        self._rc_grace = _RC_GRACE_SHARED if elsewhere else _RC_GRACE_LOCAL
         self._look_pause = _LOOK_SHARED if shared else _LOOK_LOCAL
         self._shared = shared
 
@@ -116,7 +119,10 @@ class Lane:
     def room(self) -> int:
         """How many attempts may be handed over now."""
         closed = not self._probed or time.monotonic() < self._blocked_until
-        return 0 if closed else _SENDING - len(self._sending)
+        if closed:
+            return 0
+        there = len(self._known.keys() | self._sending)
+        return min(_SENDING - len(self._sending), self.backend.slots - there if self.backend.slots else _SENDING)
 
     @property
     def array_limit(self) -> int:
@@ -188,7 +194,7 @@ class Lane:
         observation = conclusion.observation
         if observation is None and not known.polled:
             observation = last_seen(self._roster.publisher.row(job), facts)
-        if conclusion.withdraw and metadir.claim_void(self._workdir.metadir(job)):
+        if conclusion.withdraw and self._is_void(job, known):
             # Now it is certain that it never started and never will.
             observation = Observation("gone", detail="cancelled while it waited", outcome="cancelled")
         verdict = self._roster.conclude(job, facts, self._with_notes(known, facts, observation))
@@ -205,6 +211,25 @@ class Lane:
         if conclusion.again is not None:
             self._roster.look_again(job, conclusion.again)
         self._carry_out(job, known, facts, verdict)
+
+    def _is_void(self, job: int, known: Known) -> bool:
+        """Take the start of an attempt away from it; on another machine that takes a while."""
+        far = self.backend.far
+        if far is None:
+            return metadir.claim_void(self._workdir.metadir(job))
+        if known.void is None:
+            known.void = False
+            self._tasks.start_soon(self._void, far, job, known)
+        return known.void
+
+    async def _void(self, far: FarFolders, job: int, known: Known) -> None:
+        try:
+            known.void = (await far.void([known.handle])).get(job)
+        except Exception:  # noqa: BLE001 logged with its traceback; it is tried again with the next answer
+            _log.exception("a bug in the back end %s", self.name)
+            known.void = None
+        if known.void:
+            self._mark(job)
 
     def _know(self, job: int, facts: Facts) -> Known:
         known = self._known.get(job)
@@ -306,6 +331,7 @@ class Lane:
         snapshot = await self.backend.poll([known.handle for known in asked.values()])
         now = time.monotonic()
         running = self._watched and any(other.seen.presence == "running" for other in snapshot.others)
+        self._keep_records(asked, snapshot)
         for job, known in asked.items():
             if self._known.get(job) is not known:
                 continue
@@ -328,6 +354,17 @@ class Lane:
         still = [known.handle for job, known in asked.items() if self._known.get(job) is known]
         self._search.end_strays(snapshot, still)
         await self._keeper.keep(snapshot, {known.handle.mark for known in self._known.values()})
+
+    def _keep_records(self, asked: dict[int, Known], snapshot: Snapshot) -> None:
+        """Take over what is new in the folders of jobs on another machine."""
+        for job, records in snapshot.records.items():
+            known, tracked = asked.get(job), self._roster.tracked.get(job)
+            if known is None or self._known.get(job) is not known or tracked is None:
+                continue
+            with self._roster.trouble_of(job):
+                attempt = known.sighting.attempt
+                if tracked.attempt == attempt and keep_records(self._workdir.metadir(job), attempt, records):
+                    self._mark(job)
 
     # -- the accounting
 

@@ -45,5 +45,8 @@ class Keeper:
 
     def _is_ours(self, other: Foreign, marks: set[str]) -> bool:
         """Whether this is a job of this work directory, or an ended one of another."""
-        mine = other.command.startswith(f"{self._workdir.path}/")
+        if self._backend.far is None:
+            mine = other.command.startswith(f"{self._workdir.path}/")
+        else:
+            mine = f"/{self._workdir.far_name()}/" in other.command
         return bool(other.mark) and (mine or other.seen.presence == "gone" or other.mark in marks)

@@ -14,7 +14,7 @@ from .workdir import WorkDir
 class Known:
     """What a lane remembers of one attempt of a job."""
 
-    __slots__ = ("handle", "missing_since", "mtime", "polled", "sighting", "wish")
+    __slots__ = ("handle", "missing_since", "mtime", "polled", "sighting", "void", "wish")
     handle: Handle
 
     def __init__(self, facts: Facts, wish: bool | None) -> None:
@@ -24,6 +24,8 @@ class Known:
         self.polled = False
         self.missing_since: float | None = None
         self.wish = wish
+        # On another machine: whether its start was taken away from it; None while nobody was asked to.
+        self.void: bool | None = None
 
 
 def handle_of(workdir: WorkDir, job: int, facts: Facts) -> Handle:

@@ -17,6 +17,7 @@ from .job import Accepted
 from .laneknown import Known
 from .laneorders import Orders
 from .roster import Roster
+from .verdict import Observation
 from .workdir import WorkDir
 
 _log = logging.getLogger("jobtui.engine")
@@ -79,10 +80,10 @@ class Search:
                 known.missing_since = at if known.missing_since is None else known.missing_since
                 if at - known.missing_since >= _SURELY_NOT_THERE:
                     with self._roster.trouble_of(job):
-                        self._send_again(job, known)
+                        await self._send_again(job, known)
             self._stir()
 
-    def _send_again(self, job: int, known: Known) -> None:
+    async def _send_again(self, job: int, known: Known) -> None:
         facts = self._roster.facts(job)
         if facts is None or facts.attempt != known.sighting.attempt or facts.claimed or facts.accepted is not None:
             self._mark(job)
@@ -91,12 +92,24 @@ class Search:
         cancel = facts.intent.cancel
         if cancel is not None and cancel.attempt == facts.attempt:
             # Should a copy of it still turn up, it must not start.
-            metadir.claim_void(path)
+            if await self._voided(path, known):
+                del self._known[job]
+                never = Observation("gone", detail="cancelled while it waited", outcome="cancelled")
+                self._roster.conclude(job, facts, never)
+            self._mark(job)
+            return
         _log.info("job %d never reached %s", job, self._backend.name)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{path}/{metadir.SUBMITTING}")
         del self._known[job]
         self._mark(job)
+
+    async def _voided(self, path: str, known: Known) -> bool:
+        """Take the start away from an attempt, there where it would start."""
+        if self._backend.far is None:
+            return metadir.claim_void(path)
+        told = await self._backend.far.void([known.handle])
+        return told.get(known.handle.job, False)
 
     def end_strays(self, snapshot: Snapshot, asked: list[Handle]) -> None:
         """Cancel waiting copies of our jobs: of a submission that was sent again, or of an attempt that is over.

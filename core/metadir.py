@@ -59,14 +59,19 @@ class _Progress(msgspec.Struct):
 _T = TypeVar("_T")
 
 
-def write_atomic(path: str, data: bytes, mode: int = 0o600) -> None:
-    """Write a whole file or nothing: a reader sees the old content or the new. Raises OSError (disk full ...)."""
+def write_atomic(path: str, data: bytes, mode: int = 0o600, at: float | None = None) -> None:
+    """Write a whole file or nothing: a reader sees the old content or the new. Raises OSError (disk full ...).
+
+    ``at``: the file's time (epoch seconds) where it is not now.
+    """
     temporary = f"{path}.{os.getpid()}.tmp"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
         try:
             if os.write(fd, data) != len(data):
                 raise OSError(28, "No space left on device", path)
+            if at is not None:
+                os.utime(fd, (at, at))
         finally:
             os.close(fd)
         os.rename(temporary, path)

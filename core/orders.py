@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from . import metadir
-from .backend import BackendMissingError, Capability, Surroundings, load
+from .backend import BackendMissingError, Capability, Surroundings, load, split
 from .catalog import Catalog, Detail
 from .conditions import jobs_in
 from .job import (
@@ -29,6 +29,8 @@ from .job import (
     Outcome,
     SpecError,
     State,
+    has_scheduler,
+    is_far,
 )
 from .places import remember
 from .supervisor import ensure_engine
@@ -82,13 +84,20 @@ def _complete(spec: JobSpec, here: str, common: Mapping[str, Any]) -> JobSpec:
     """Fill in what the submitter left open."""
     return msgspec.structs.replace(
         spec,
-        cwd=os.path.join(here, os.path.expanduser(spec.cwd)) if spec.cwd else here,
+        cwd=_directory(spec, here),
         stdin=None if spec.stdin is None else os.path.join(here, os.path.expanduser(spec.stdin)),
         tag=new_tag(),
         created=common["created"],
         env_ref=spec.env_ref or common["env_ref"],
         umask=common["umask"] if spec.umask is None else spec.umask,
     )
+
+
+def _directory(spec: JobSpec, here: str) -> str:
+    """Where a job is to run; what is not absolute lies in the home of the machine that it runs on."""
+    if is_far(spec.backend):
+        return spec.cwd
+    return os.path.join(here, os.path.expanduser(spec.cwd)) if spec.cwd else here
 
 
 def _umask() -> int:
@@ -101,11 +110,11 @@ def _umask() -> int:
 
 
 def _check_all(workdir: WorkDir, specs: Sequence[JobSpec]) -> None:
-    checked: set[tuple[str, str | None]] = set()
+    checked: set[tuple[str, str, str | None]] = set()
     parents: set[int] = set()
     for spec in specs:
         _check(spec)
-        place = (spec.cwd, spec.stdin)
+        place = (spec.backend, spec.cwd, spec.stdin)
         if place not in checked:
             checked.add(place)
             _check_place(spec)
@@ -142,6 +151,10 @@ def _check(spec: JobSpec) -> None:
 
 
 def _check_place(spec: JobSpec) -> None:
+    if is_far(spec.backend):
+        if spec.stdin is not None:
+            raise SpecError("a job on another machine has no standard input: let its command read the file there")
+        return
     if spec.cwd and not os.path.isdir(os.path.expanduser(spec.cwd)):
         raise SpecError(f"there is no directory {spec.cwd} to run in")
     if spec.stdin is not None and not os.access(os.path.expanduser(spec.stdin), os.R_OK):
@@ -152,7 +165,7 @@ def _check_place(spec: JobSpec) -> None:
 def capabilities(name: str) -> frozenset[Capability]:
     """What the back end ``name`` can do beside starting and stopping jobs; nothing where it is not installed."""
     try:
-        return load(name)(Surroundings(os.environ)).capabilities
+        return load(name)(Surroundings(os.environ, host=split(name)[1])).capabilities
     except BackendMissingError:
         return frozenset()
 
@@ -357,7 +370,7 @@ def hold(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
 
     def order(path: str, detail: Detail) -> Outcome:
         row = detail.row
-        waits_there = row.state is State.SUBMITTED and row.backend != LOCAL
+        waits_there = row.state is State.SUBMITTED and has_scheduler(row.backend)
         if row.state not in WAITING and not waits_there:
             return Outcome(row.id, False, f"only a waiting job can be held, and this one is {row.state}")
         _intend(path, hold=True)

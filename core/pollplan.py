@@ -15,8 +15,9 @@ _BURST = 6.0
 class PollPlan:
     """The plan for one scheduler. Times are seconds of any steady clock."""
 
-    def __init__(self, now: float) -> None:
-        """Ask at once."""
+    def __init__(self, now: float, longest_trouble: float = LONGEST_TROUBLE) -> None:
+        """Ask at once. ``longest_trouble``: seconds between two polls at most while there is no answer."""
+        self._longest_trouble = longest_trouble
         self.due = now
         self.failures = 0
         self._interval = SOON
@@ -43,7 +44,7 @@ class PollPlan:
         """Plan on after no answer, or half a one. ``chance``: random, 0 to 1."""
         self._spend(now)
         self.failures += 1
-        pause = min(LONGEST_TROUBLE, STEADY / 2 * 2.0 ** min(self.failures - 1, 10))
+        pause = min(self._longest_trouble, STEADY / 2 * 2.0 ** min(self.failures - 1, 10))
         self.due = now + pause * (0.75 + chance / 2)
         self._interval = SOON
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+from typing import NamedTuple
 
 from .job import JobSpec
 
@@ -132,17 +133,42 @@ _TIMER = r"""  (
   jt_t=$!"""
 
 
-def job_script(spec: JobSpec, job: int, attempt: int, workdir: str, shown_env: dict[str, str], own_id: str = "") -> str:
+class Place(NamedTuple):
+    """Where a job finds its folder and the one that holds it: as words for a shell, there where it runs."""
+
+    workdir: str
+    metadir: str
+    far: bool = False
+
+
+def place_here(workdir: str, job: int) -> Place:
+    """The job's folder in the work directory at an absolute path."""
+    return Place(shlex.quote(workdir), shlex.quote(f"{workdir}/{job}"))
+
+
+def place_there(root: str, job: int, attempt: int) -> Place:
+    """The folder of a job's attempt on another machine; ``root`` is the shell word for what holds them all there."""
+    return Place(root, f"{root}/{job}.{attempt}", far=True)
+
+
+def _enter(cwd: str, place: Place) -> str:
+    """How a job gets into its directory: on another machine one that is not absolute lies in the home there."""
+    if not place.far or cwd.startswith("/"):
+        return f"cd -- {shlex.quote(cwd or '/')} 2>/dev/null"
+    below = cwd.removeprefix("~").lstrip("/")
+    return 'cd -- "$HOME" 2>/dev/null' + (f" && cd -- {shlex.quote('./' + below)} 2>/dev/null" if below else "")
+
+
+def job_script(spec: JobSpec, job: int, attempt: int, place: Place, shown_env: dict[str, str], own_id: str = "") -> str:
     """The text of the job script for one attempt.
 
-    ``workdir`` is the absolute path of the work directory as the job sees it; ``shown_env`` are the variables
-    that the script sets itself (the person's own and those of the back end). ``own_id``: the shell word by which the
-    script finds what its scheduler calls it.
+    ``place`` is where the job finds its folder; ``shown_env`` are the variables that the script sets itself (the
+    person's own and those of the back end). ``own_id``: the shell word by which the script finds what its scheduler
+    calls it.
     """
     command = [spec.shell] if spec.shell is not None else list(spec.command)
     argv = shlex.join(["/bin/sh", "-c", *command] if spec.shell is not None else command)
-    metadir = f"{workdir}/{job}"
-    prepare = [f"  cd -- {shlex.quote(spec.cwd or '/')} 2>/dev/null || jt_launch=cwd"]
+    prepare = [f"  {_enter(spec.cwd, place)} || jt_launch=cwd"]
     if spec.stdin is not None:
         prepare.append(f"  [ -r {shlex.quote(spec.stdin)} ] || jt_launch=stdin")
     timer = ""
@@ -153,8 +179,8 @@ def job_script(spec: JobSpec, job: int, attempt: int, workdir: str, shown_env: d
         job=job,
         attempt=attempt,
         tag=spec.tag,
-        metadir=shlex.quote(metadir),
-        workdir=shlex.quote(workdir),
+        metadir=place.metadir,
+        workdir=place.workdir,
         prepare="\n".join(prepare),
         exports="\n".join(exports),
         argv=argv,

@@ -7,13 +7,13 @@ import os
 import time
 
 from . import metadir
-from .backend import Answer, Rejected, Request, Task, Took, mark
+from .backend import Answer, Backend, Rejected, Request, Task, Took, mark
 from .fleet import Fleet
 from .job import Accepted, EngineEnd, Reason, Resources, State, Submitting
 from .lane import Lane, Ring
 from .queue import Yard
 from .roster import Roster
-from .script import job_script
+from .script import job_script, place_here, place_there
 from .verdict import Facts, Observation, judge
 from .workdir import WorkDir
 
@@ -61,7 +61,7 @@ class Starter:
             with roster.trouble_of(job):
                 task = Task(marked, job - array[0]) if array else None
                 try:
-                    request = self._prepare(job, gpus, backend.own_id if backend is not None else "", task)
+                    request = self._prepare(job, gpus, backend, task)
                 except OSError as error:
                     # Most likely the disk is full, for all jobs alike: nothing is lost, so try again later.
                     _log.error("job %d cannot be started now: %s", job, error)
@@ -96,14 +96,14 @@ class Starter:
             with self._roster.trouble_of(request.job):
                 self.answered(request, answer)
 
-    def _prepare(self, job: int, gpus: tuple[int, ...], own_id: str, task: Task | None) -> Request | None:
+    def _prepare(self, job: int, gpus: tuple[int, ...], backend: Backend | None, task: Task | None) -> Request | None:
         """Write what must be on disk before the attempt is sent; None if a person's wish came in between."""
         tracked, path = self._roster.tracked[job], self._workdir.metadir(job)
         spec, attempt = tracked.spec, tracked.attempt
         if os.path.exists(f"{path}/{metadir.BEGIN}"):
             return None
-        place = (task.mark, task.index) if task is not None else ("", 0)
-        sent = metadir.encode(Submitting(attempt, spec.tag, time.time(), gpus, *place))
+        of_array = (task.mark, task.index) if task is not None else ("", 0)
+        sent = metadir.encode(Submitting(attempt, spec.tag, time.time(), gpus, *of_array))
         metadir.write_new(f"{path}/{metadir.SUBMITTING}", sent)
         # A wish written before this moment is seen here; a later one finds a submission and stops the job.
         if os.path.exists(f"{path}/{metadir.INTENT}"):
@@ -113,7 +113,10 @@ class Starter:
             if cancelled or held:
                 os.unlink(f"{path}/{metadir.SUBMITTING}")
                 return None
-        environment = self._fleet.environment(spec.env_ref)
+        far = backend.far if backend is not None else None
+        # To another machine goes what the person names, and nothing of this one's environment.
+        environment = self._fleet.environment(spec.env_ref) if far is None else {}
+        place = place_here(self._workdir.path, job) if far is None else place_there(far.root, job, attempt)
         script = f"{path}/{metadir.SCRIPT}{spec.backend}"
         shown = dict(spec.env)
         if gpus:
@@ -121,7 +124,7 @@ class Starter:
         if spec.array is not None:
             shown["JOBTUI_ARRAY_INDEX"] = str(spec.array.index)
             shown["JOBTUI_ARRAY_ID"] = str(spec.array.array)
-        text = job_script(spec, job, attempt, self._workdir.path, shown, own_id)
+        text = job_script(spec, job, attempt, place, shown, backend.own_id if backend is not None else "")
         metadir.write_new(script, text.encode("utf-8", "surrogateescape"))
         tracked.launched = attempt
         return Request(job, attempt, spec.tag, script, path, spec, environment, task)

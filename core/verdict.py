@@ -9,7 +9,6 @@ import msgspec
 
 from .job import (
     ENDED,
-    LOCAL,
     Accepted,
     Begin,
     End,
@@ -21,6 +20,7 @@ from .job import (
     Reason,
     State,
     Submitting,
+    has_scheduler,
 )
 from .units import shown as _shown
 from .units import signal_name
@@ -267,7 +267,7 @@ def _signal_in(exit_code: int | None) -> int | None:
 def needs_word(facts: Facts) -> bool:
     """Whether the job script's record of the end leaves open what caused it, which a scheduler may know."""
     end, spec = facts.end, facts.spec
-    if end is None or spec is None or spec.backend == LOCAL or end.attempt != facts.attempt:
+    if end is None or spec is None or not has_scheduler(spec.backend) or end.attempt != facts.attempt:
         return False
     stopped = end.forwarded is not None or _signal_in(end.exit_code) is not None
     certain = end.launch is not None or end.timeout or (_cancel_asked(facts) and stopped)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -23,6 +24,7 @@ JOURNAL = "journal"
 INDEX = "index.db"
 ENVIRONMENTS = "env"
 HIGHEST = "highest"
+FAR_NAME = "far.name"
 
 # Set by terminals, shells and jobtui itself: they mean nothing to a job, and differ from shell to shell.
 _NOT_KEPT = frozenset({"_", "PWD", "OLDPWD", "SHLVL", "LINES", "COLUMNS", "WINDOWID", "STY", "TMUX", "TMUX_PANE"})
@@ -89,6 +91,23 @@ class WorkDir:
             return os.stat(self.metadir(job)).st_mtime_ns
         except FileNotFoundError:
             return 0
+
+    def far_name(self) -> str:
+        """What this work directory is called on other machines, which it keeps wherever it is moved to.
+
+        Made when it is asked for first, so only engines ask. Raises OSError.
+        """
+        path = self.file(FAR_NAME)
+        try:
+            with open(path, encoding="ascii") as file:
+                name = file.read().strip()
+        except FileNotFoundError:
+            name = ""
+        if not re.fullmatch(r"[A-Za-z0-9_-]{8,80}", name):
+            own = re.sub(r"[^A-Za-z0-9_-]", "", os.path.basename(self.path))[:40]
+            name = f"{own or 'jobs'}-{os.urandom(6).hex()}"
+            metadir.write_atomic(path, name.encode("ascii") + b"\n")
+        return name
 
     # -- new jobs
 

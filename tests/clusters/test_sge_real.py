@@ -24,7 +24,7 @@ from jobtui.backends.sge import Sge
 from jobtui.core import AfterJob, ArrayTask, BlockingJobManager, JobRow, JobSpec, Resources, Retry, WorkDir
 from jobtui.core.backend import Request
 from jobtui.core.lease import read_lease
-from jobtui.core.script import job_script
+from jobtui.core.script import job_script, place_here
 from jobtui.core.seen import Seen
 
 Until = Callable[..., Any]
@@ -302,7 +302,7 @@ def test_a_suspended_job_stands_still_and_a_deleted_one_is_gone_with_all_its_pro
     spec = JobSpec(shell=line, tag="jt00000000000000a11c", grace=1.0)
     metadir = alices / "1"
     script = metadir / "job.wrapped.sge"
-    script.write_text(job_script(spec, 1, 1, str(alices), {}, Sge.own_id))
+    script.write_text(job_script(spec, 1, 1, place_here(str(alices), 1), {}, Sge.own_id))
     request = Request(1, 1, spec.tag, str(script), str(metadir), spec, {"PATH": os.environ["PATH"]})
     command = Sge().submit(request, Site("", kill_wait=5.0))
     argv = ["su", "-m", "alice", "-c", f"cd / && {shlex.join(command.argv)}"]

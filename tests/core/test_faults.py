@@ -38,7 +38,7 @@ from jobtui.core.identity import myself
 from jobtui.core.job import Begin, End
 from jobtui.core.lease import is_held, read_lease
 from jobtui.core.metadir import read_facts
-from jobtui.core.script import job_script
+from jobtui.core.script import job_script, place_here
 
 Until = Callable[..., Any]
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -154,7 +154,7 @@ def test_a_job_cancelled_while_its_start_was_in_doubt_never_starts(manager: Bloc
     assert manager.wait([job], timeout=20)[0].state == "cancelled"
     # The script that the dead engine had started comes to life only now.
     late = tmp_path / "late"
-    late.write_text(job_script(spec, job, 1, manager.workdir.path, {}))
+    late.write_text(job_script(spec, job, 1, place_here(manager.workdir.path, job), {}))
     subprocess.run(["sh", str(late)], timeout=20)
     assert not (tmp_path / "ran").exists()
     assert one(manager, job).state == "cancelled"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from jobtui.core.identity import is_alive
 from jobtui.core.job import JobSpec
 from jobtui.core.metadir import read_facts
-from jobtui.core.script import job_script
+from jobtui.core.script import job_script, place_here
 from jobtui.core.verdict import Facts, judge
 from jobtui.core.workdir import new_tag
 
@@ -37,7 +37,7 @@ class Script:
         self.spec = spec
         self.folder = root / "1"
         self.folder.mkdir(exist_ok=True)
-        text = job_script(spec, 1, 1, str(root), env or {})
+        text = job_script(spec, 1, 1, place_here(str(root), 1), env or {})
         (self.folder / "script").write_bytes(text.encode("utf-8", "surrogateescape"))
 
     def start(self, shell: list[str], env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
