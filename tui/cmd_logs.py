@@ -77,8 +77,9 @@ async def _print_far(
     """Print what can be had of logs on another machine, and say what cannot; the exit code."""
     trouble = ""
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(fetching.keep)
-        trouble = await fetching.settle()
+        if await fetching.is_needed():
+            tasks.start_soon(fetching.keep)
+            trouble = await fetching.settle()
         _to_tails(opened, lines)
         lacking = await fetching.lacking(trouble, [log.offset == 0 and lines != 0 for _, log in opened])
         for words in lacking:

@@ -51,6 +51,11 @@ class Fetching:
         finally:
             self._manager.look_away()
 
+    async def is_needed(self) -> bool:
+        """Whether something is missing here, or may still come."""
+        fars = [await self._manager.far(path) for path in self._paths]
+        return any(far is None or not far.over or (self._whole and far.begin > 0) for far in fars)
+
     async def settle(self) -> str:
         """Wait until all that is wanted is here; returns why it is not, "" if it is."""
         before = {path: await self._seen_at(path) for path in self._paths}
