@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Self
 
 import anyio
+import anyio.to_thread
 import msgspec
 
 from ..core.backend import (
@@ -19,6 +20,7 @@ from ..core.backend import (
     History,
     Probe,
     Reach,
+    Reading,
     Rejected,
     Request,
     Snapshot,
@@ -26,9 +28,11 @@ from ..core.backend import (
     Took,
     Uncertain,
     Verb,
+    Wanted,
 )
+from ..core.queues import Capacity, shares
 from ..core.verdict import Observation
-from .dialect import Arrays, Asked, Command, Dialect, Entry, Listing, Order, Reply, Site, one_line
+from .dialect import Arrays, Asked, Command, Dialect, Entry, Listing, Order, Queues, Reply, Site, one_line
 from .far import Far
 from .farjobs import FarJobs, Sight, kept, seen_in, submitted
 from .fartext import command_script, new_mark
@@ -76,7 +80,8 @@ class BatchBackend:
     def capabilities(self) -> frozenset[Capability]:
         """What can be asked besides the common calls; known in full once the scheduler has answered."""
         found = self._site.capabilities if self._site is not None else frozenset[Capability]()
-        return self.dialect.capabilities | found
+        told = frozenset[Capability]({"queues"}) if isinstance(self.dialect, Queues) else frozenset[Capability]()
+        return self.dialect.capabilities | found | told
 
     @property
     def far(self) -> FarFolders | None:
@@ -266,6 +271,26 @@ class BatchBackend:
             seen |= {by_jid[entry.jid]: entry.seen for entry in listing.entries if entry.jid in by_jid}
         return History(seen, complete)
 
+    async def capacity(self) -> Capacity:
+        """Ask for queues and nodes."""
+        site = await self._probed()
+        if isinstance(site, str):
+            return Capacity(trouble=site)
+        if not isinstance(self.dialect, Queues):
+            return Capacity(trouble=f"{self.dialect.title} is not asked for its queues")
+        try:
+            replies = [await self._run(command) for command in self.dialect.capacity(site)]
+        except TransportError as error:
+            return Capacity(trouble=str(error))
+        # A large site tells megabytes.
+        return await anyio.to_thread.run_sync(self.dialect.read_capacity, replies)
+
+    async def read(self, wanted: Sequence[Wanted]) -> Reading:
+        """Read pieces of jobs' files on another machine; see FarFiles."""
+        if self._folders is None:
+            return Reading((), "the jobs' files are on this machine")
+        return await self._folders.read(wanted)
+
     # -- orders
 
     async def cancel(self, handles: Sequence[Handle], grace: float) -> dict[int, str]:
@@ -336,7 +361,8 @@ def sorted_out(handles: Sequence[Handle], listing: Listing) -> Snapshot:
             continue
         seen[handle.job] = entry.seen
         jids[handle.job] = entry.jid
-    return Snapshot(seen, listing.complete, time.time(), listing.trouble, jids, tuple(others))
+    mine = shares((entry.queue, entry.seen.presence) for entry in listing.entries)
+    return Snapshot(seen, listing.complete, time.time(), listing.trouble, jids, tuple(others), mine)
 
 
 def _is_older(entry: Entry, handle: Handle) -> bool:

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from ..core.backend import Answer, Capability, Request, Verb
+from ..core.queues import Capacity
 from ..core.verdict import Observation
 
 # Seconds that a question may take; a scheduler that answers at all does so well before.
@@ -171,6 +172,19 @@ class Arrays(Protocol):
 
     def task_id(self, array: str, index: int) -> str:
         """What the scheduler calls a task of the array that it called ``array``."""
+        ...
+
+
+@runtime_checkable
+class Queues(Protocol):
+    """What a dialect has besides whose scheduler tells of its queues and nodes."""
+
+    def capacity(self, site: Site) -> Sequence[Command]:
+        """Ask for queues and nodes: as few questions as possible, however many there are."""
+        ...
+
+    def read_capacity(self, replies: Sequence[Reply]) -> Capacity:
+        """What the answers tell, one for each question; what makes no sense is left out and told as trouble."""
         ...
 
 

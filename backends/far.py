@@ -44,15 +44,15 @@ Scrub = Callable[[Mapping[str, str]], Mapping[str, str]]
 class Far:
     """A machine that ssh knows as ``host``. ``env``: in which ssh itself runs; nothing of it is sent.
 
-    ``linked`` is told of each call whether the machine answered (""), or why not. ``scrub`` drops what commands must
-    not find in their environment there.
+    ``linked`` is told "" whenever it has answered, and why when it could not be reached. ``scrub`` drops what commands
+    must not find in their environment there.
     """
 
     def __init__(self, host: str, env: Mapping[str, str], linked: Linked, scrub: Scrub = dict) -> None:
         """Make it; this touches nothing yet."""
         self.host = host
-        self._linked = linked
         self._env = dict(env)
+        self._linked = linked
         self._scrub = scrub
         self._options: list[str] | None = None
         self._socket = ""
@@ -112,7 +112,6 @@ class Far:
 
     async def _call(self, script: str, patience: float) -> Output:
         if time.monotonic() < self._closed_until:
-            self._linked(self._words)
             raise TransportError("unreachable", self._words)
         async with self._gate:
             try:

@@ -87,18 +87,6 @@ class FarJobs:
         """The same as an absolute path; raises TransportError."""
         return f"{(await self.far.greeting()).home}/{_PLACE}/{self._key}"
 
-    async def read(self, wanted: Sequence[Wanted]) -> Reading:
-        """Read pieces of files; see ``FarFolders``."""
-        try:
-            root = await self.path()
-        except TransportError as error:
-            return Reading((), str(error))
-        parts = [
-            Part(f"{root}/{folder_of(one.handle.job, one.handle.attempt)}/{one.name}", one.start, one.most)
-            for one in wanted
-        ]
-        return await read_parts(self.far, {}, parts)
-
     # -- making folders
 
     async def staged(self, requests: Sequence[Request]) -> tuple[str, float]:
@@ -122,6 +110,18 @@ class FarJobs:
         return msgspec.structs.replace(request, script=f"{folder}/{SCRIPT}", metadir=folder)
 
     # -- looking
+
+    async def read(self, wanted: Sequence[Wanted]) -> Reading:
+        """Read pieces of the files of attempts; see ``FarFiles``."""
+        try:
+            root = await self.path()
+        except TransportError as error:
+            return Reading((), str(error))
+        parts = [
+            Part(f"{root}/{folder_of(one.handle.job, one.handle.attempt)}/{one.name}", one.start, one.most)
+            for one in wanted
+        ]
+        return await read_parts(self.far, {}, parts)
 
     def looking(self, handles: Sequence[Handle]) -> str:
         """The lines that tell what is new in the folders of these jobs."""

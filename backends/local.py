@@ -31,6 +31,7 @@ from ..core.backend import (
 )
 from ..core.identity import is_alive, is_stopped, members, start_ticks, this_boot, this_host
 from ..core.job import Begin, Process, Reason
+from ..core.queues import Capacity
 from ..core.units import signal_number
 from ..core.verdict import Observation
 
@@ -197,6 +198,10 @@ class LocalBackend:
     async def history(self, handles: Sequence[Handle]) -> History:
         """This machine keeps no accounts."""
         return History({}, complete=False)
+
+    async def capacity(self) -> Capacity:
+        """This machine has no queues."""
+        return Capacity(trouble="this machine has no queues")
 
     # -- signals
 

@@ -8,6 +8,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from ..core.backend import Answer, Capability, Rejected, Request, Surroundings, Took, Uncertain, Verb, mark
+from ..core.queues import Capacity
+from . import lsf_capacity
 from .batch import BatchBackend
 from .dialect import Asked, Command, Entry, Listing, Order, Reply, Site, chunks, one_line
 from .lsf_answers import MARK, WHOLE, listed, problems, told
@@ -179,6 +181,16 @@ class Lsf:
         # An hour for clocks that differ.
         ours = [one for one in entries if one.jid in wanted and one.submitted >= wanted[one.jid].sent - 3600.0]
         return _listing(reply, ours, whole)
+
+    # -- queues
+
+    def capacity(self, site: Site) -> Sequence[Command]:
+        """Ask for queues and nodes."""
+        return lsf_capacity.questions(_PATIENCE)
+
+    def read_capacity(self, replies: Sequence[Reply]) -> Capacity:
+        """The queues and nodes."""
+        return lsf_capacity.read(replies)
 
     # -- orders
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ..core.backend import Answer, Capability, Rejected, Request, Surroundings, Took, Uncertain, Verb, mark
+from ..core.queues import Capacity
+from . import pbs_capacity
 from .batch import BatchBackend
 from .dialect import Asked, Command, Listing, Order, Reply, Site, chunks, number, one_line
 from .pbs_answers import MARK, WHOLE, listed, problems
@@ -203,6 +205,16 @@ class Pbs:
     def read_history(self, asked: Sequence[Asked], reply: Reply) -> Listing:
         """Nothing is asked."""
         return Listing((), complete=False)
+
+    # -- queues
+
+    def capacity(self, site: Site) -> Sequence[Command]:
+        """Ask for queues and nodes."""
+        return pbs_capacity.questions(_PATIENCE)
+
+    def read_capacity(self, replies: Sequence[Reply]) -> Capacity:
+        """The queues and nodes."""
+        return pbs_capacity.read(replies)
 
     # -- orders
 

@@ -8,6 +8,8 @@ import time
 from collections.abc import Mapping, Sequence
 
 from ..core.backend import Answer, Capability, Rejected, Request, Surroundings, Took, Uncertain, Verb, mark
+from ..core.queues import Capacity
+from . import sge_capacity
 from .batch import BatchBackend
 from .dialect import Asked, Command, Listing, Order, Reply, Site, chunks, number, one_line
 from .sge_answers import accounted, listed
@@ -219,6 +221,16 @@ class Sge:
         ended = bool(reply.out.strip()) if len(asked) <= _SINGLE_LOOKS else _SUMMARY.search(reply.out) is not None
         whole = whole and ended and reply.code == 0 and not reply.err.strip()
         return Listing(tuple(entries), whole, "" if whole else _words(reply))
+
+    # -- queues
+
+    def capacity(self, site: Site) -> Sequence[Command]:
+        """Ask for queues and hosts."""
+        return sge_capacity.questions(_PATIENCE)
+
+    def read_capacity(self, replies: Sequence[Reply]) -> Capacity:
+        """The queues and hosts."""
+        return sge_capacity.read(replies)
 
     # -- orders
 

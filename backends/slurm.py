@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from ..core.backend import Answer, Capability, Rejected, Request, Surroundings, Took, Uncertain, Verb, mark, task_mark
 from ..core.job import Reason
+from ..core.queues import Capacity
 from ..core.verdict import Observation
+from . import slurm_capacity
 from .batch import BatchBackend
 from .dialect import Asked, Command, Entry, Listing, Order, Reply, Site, chunks, clipped, number, one_line
 
@@ -18,6 +20,7 @@ _RECORD, _FIELD = "\x1e", "\x1f"
 _QUEUE = ("i", "T", "r", "S", "V", "e", "N", "P", "k", "o", "Z", "j")
 _ACCOUNTS = ("JobID", "State", "ExitCode", "Submit", "Start", "End", "NodeList")
 _MARK = "jobtui:"
+_OWN_VARIABLES = ("SLURM_", "SBATCH_", "SQUEUE_", "SACCT_", "SCANCEL_", "SINFO_", "SCONTROL_")
 _NONE = frozenset({"", "(null)", "N/A", "None", "Unknown", "NONE", "INVALID", "None assigned"})
 
 # Seconds. sbatch and squeue give up by themselves after MessageTimeout (10 s), squeue tries again up to 9 s.
@@ -111,9 +114,7 @@ class Slurm:
     def scrub(self, env: Mapping[str, str]) -> dict[str, str]:
         """Drop what changes options and formats, and what a job that we were called from left behind."""
         return {
-            name: value
-            for name, value in env.items()
-            if name == "SLURM_CONF" or not name.startswith(("SLURM_", "SBATCH_", "SQUEUE_", "SACCT_", "SCANCEL_"))
+            name: value for name, value in env.items() if name == "SLURM_CONF" or not name.startswith(_OWN_VARIABLES)
         }
 
     # -- what there is
@@ -241,6 +242,16 @@ class Slurm:
                 seen = _accounted(fields)
                 found[job.jid] = Entry(job.jid, seen, submitted=submitted)
         return Listing(tuple(found.values()), whole, "" if whole else reply.words())
+
+    # -- queues
+
+    def capacity(self, site: Site) -> Sequence[Command]:
+        """Ask for partitions and nodes."""
+        return slurm_capacity.questions(_STATUS_PATIENCE)
+
+    def read_capacity(self, replies: Sequence[Reply]) -> Capacity:
+        """The partitions and nodes."""
+        return slurm_capacity.read(replies)
 
     # -- orders
 

@@ -15,6 +15,7 @@ from ..core.backend import (
     History,
     Probe,
     Reach,
+    Reading,
     Rejected,
     Request,
     Snapshot,
@@ -22,6 +23,7 @@ from ..core.backend import (
     Took,
     Uncertain,
     Verb,
+    Wanted,
 )
 from ..core.job import Begin, Process, Reason
 from ..core.units import signal_number
@@ -129,6 +131,10 @@ class SshBackend:
     async def history(self, handles: Sequence[Handle]) -> History:
         """No machine keeps accounts of what was run on it."""
         return History({}, complete=False)
+
+    async def read(self, wanted: Sequence[Wanted]) -> Reading:
+        """Read pieces of jobs' files; see FarFiles."""
+        return await self._folders.read(wanted)
 
     # -- orders
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol, Self, runtime_checkable
 
 import msgspec
 
 from .job import Begin, JobSpec
+from .queues import Capacity, Share
 from .verdict import Observation
 
 ENTRY_POINTS = "jobtui.backends"
@@ -128,7 +129,8 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     That proves nothing by itself, and less where the answer is not ``complete``; ``trouble`` then says why in the
     scheduler's own words. ``jids`` are those of jobs that were found by their marks. ``others`` are the person's other
-    jobs there. ``records``: what is new in the folders of jobs on another machine.
+    jobs there. ``mine``: how many jobs the person has in each queue, ours and others. ``records``: what is new in the
+    folders of jobs on another machine.
     """
 
     seen: Mapping[int, Observation]
@@ -137,6 +139,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     trouble: str = ""
     jids: Mapping[int, str] = {}
     others: tuple[Foreign, ...] = ()
+    mine: Mapping[str, Share] = {}
     records: Mapping[int, tuple[Record, ...]] = {}
 
 
@@ -182,7 +185,7 @@ class Reading(msgspec.Struct, frozen=True):
     trouble: str = ""
 
 
-Capability = Literal["hold", "release", "suspend", "resume", "requeue", "signal", "history", "foreign"]
+Capability = Literal["hold", "release", "suspend", "resume", "requeue", "signal", "history", "foreign", "queues"]
 Verb = Literal["hold", "release", "suspend", "resume", "requeue"]
 
 
@@ -210,16 +213,16 @@ class Surroundings(msgspec.Struct, frozen=True):
 
     ``hint(job)`` tells its engine that something about a job may have changed; its helpers may write to the file
     ``log``; ``env`` is the environment in which its commands run; ``host`` is the far end's name in
-    ``backend@host``, "" for this machine. ``key``: what the work directory is called on other machines.
-    ``linked(trouble)`` tells that the far end answered (""), or why it did not.
+    ``backend@host``, "" for this machine. ``linked(trouble)`` tells that the far end answered (""), or why it did not.
+    ``key``: what the work directory is called on other machines.
     """
 
     env: Mapping[str, str]
     hint: Hint = _unheard
     log: str = os.devnull
     host: str = ""
-    key: str = ""
     linked: Linked = _unheard
+    key: str = ""
 
 
 class FarFolders(Protocol):
@@ -239,10 +242,6 @@ class FarFolders(Protocol):
         True: no script can start this attempt any more. False: one has started. A job that is not in the answer
         could not be asked for.
         """
-        ...
-
-    async def read(self, wanted: Sequence[Wanted]) -> Reading:
-        """Read pieces of files byte by byte, all in one round trip. Raises nothing for a file or a lost link."""
         ...
 
 
@@ -325,6 +324,10 @@ class Backend(Protocol):
         """Look into the accounting for jobs that are gone. Only with the capability "history"."""
         ...
 
+    async def capacity(self) -> Capacity:
+        """Its queues and nodes. Only with the capability "queues"."""
+        ...
+
     async def order(self, verb: Verb, handles: Sequence[Handle]) -> dict[int, str]:
         """Hold, release, suspend, resume or requeue jobs; names those that could not be, and why.
 
@@ -334,6 +337,15 @@ class Backend(Protocol):
 
     async def signal(self, handles: Sequence[Handle], name: str) -> dict[int, str]:
         """Send the signal ``name`` ("USR1") to jobs; names those that could not be reached, and why."""
+        ...
+
+
+@runtime_checkable
+class FarFiles(Protocol):
+    """What a back end can do besides whose jobs' files are on another machine."""
+
+    async def read(self, wanted: Sequence[Wanted]) -> Reading:
+        """Read pieces of files byte by byte, all in one round trip. Raises nothing for a file or a lost link."""
         ...
 
 

@@ -210,7 +210,7 @@ class Engine:
         """See to what somebody looks at: schedulers are asked also where no job needs it, and logs are fetched."""
         if self._wants.look(now):
             self._fetcher.want(self._wants.logs)
-            await self._fleet.watch(self._wants.schedulers)
+            await self._fleet.watch(self._wants.schedulers, self._wants.queues)
 
     # -- observing
 

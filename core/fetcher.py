@@ -14,7 +14,7 @@ import msgspec
 from anyio.abc import TaskGroup
 
 from . import metadir
-from .backend import Backend, Handle, Piece, Wanted, split
+from .backend import Backend, FarFiles, Handle, Piece, Wanted, split
 from .logcopy import FIRST, LogCopy
 from .verdict import Facts
 from .wants import LogWant
@@ -156,8 +156,7 @@ class Fetcher:
     async def _round(self, name: str, due: list[_Looked], most: int) -> tuple[int, bool]:
         """Read a piece of each log; the bytes of all, and whether the far side was silent."""
         backend = await self._open(name, due[0].env_ref)
-        far = backend.far if backend is not None else None
-        if far is None:
+        if not isinstance(backend, FarFiles):
             _log.error("the files of jobs of %s cannot be read from here", name)
             return 0, True
         asked: list[_Asked] = []
@@ -166,7 +165,7 @@ class Fetcher:
                 asked += self._questions(one, most)
             except OSError as error:
                 self._troubled(one, error)
-        reading = await far.read([question.wanted for question in asked]) if asked else None
+        reading = await backend.read([question.wanted for question in asked]) if asked else None
         if reading is not None and reading.trouble:
             return 0, True
         for question, piece in zip(asked, reading.pieces if reading is not None else (), strict=True):

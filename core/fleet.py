@@ -48,6 +48,7 @@ class Fleet:
         self._backends: dict[str, Backend] = {}
         self._environments: dict[str, dict[str, str]] = {}
         self._watched: frozenset[str] = frozenset()
+        self._queues: frozenset[str] = frozenset()
         self.lanes: dict[str, Lane] = {}
         # Told the names of back ends whose machines answer again.
         self.when_back: list[Callable[[str], object]] = []
@@ -59,13 +60,20 @@ class Fleet:
         """
         return self._backends.get(name) or await self._open(name, self.environment(env_ref))
 
-    async def watch(self, wanted: Mapping[str, Mapping[str, str]]) -> None:
-        """Have these back ends asked also while no job needs it, in these environments, and no others."""
-        self._watched = frozenset(wanted)
+    async def watch(self, wanted: Mapping[str, Mapping[str, str]], queues: frozenset[str]) -> None:
+        """Have these back ends asked also while no job needs it, in these environments, and no others.
+
+        ``queues``: those whose queues and nodes are to be asked for too.
+        """
+        self._watched, self._queues = frozenset(wanted), queues
         for name, env in wanted.items():
             await self._open(name, env)
         for name, lane in self.lanes.items():
-            lane.watch(name in wanted)
+            self._tell(name, lane)
+
+    def _tell(self, name: str, lane: Lane) -> None:
+        lane.watch(name in self._watched)
+        lane.queues.watch(name in self._queues)
 
     async def _open(self, name: str, env: Mapping[str, str]) -> Backend | None:
         """The back end of that name, whose commands run in the environment ``env`` unless it is in use already."""
@@ -75,15 +83,15 @@ class Fleet:
             except BackendMissingError as error:
                 _log.error("%s", error)
                 return None
+            link = LinkKeeper(self._workdir, name, partial(self._is_back, name))
             host = split(name)[1]
             key = self._workdir.far_name() if host else ""
-            link = LinkKeeper(self._workdir, name, partial(self._is_back, name))
-            surroundings = Surroundings(env, self._hint, self._workdir.file(LOG), host, key, link.heard)
+            surroundings = Surroundings(env, self._hint, self._workdir.file(LOG), host, link.heard, key)
             backend = self._backends[name] = await self._stack.enter_async_context(kind(surroundings))
             if backend.polled:
                 lane = self.lanes[name] = Lane(name, backend, self._workdir, self._roster, self._answered, self._ring)
                 lane.start(self._tasks)
-                lane.watch(name in self._watched)
+                self._tell(name, lane)
         return self._backends[name]
 
     def _is_back(self, name: str) -> None:

@@ -10,6 +10,7 @@ from typing import Self
 
 import msgspec
 
+from .decoding import decoder
 from .identity import file_system
 from .job import ENDED, JobRow
 from .sharing import share
@@ -76,10 +77,10 @@ class IndexReader:
         self._db.close()
 
     def _query(self, where: str, values: Sequence[object] = ()) -> list[Indexed]:
-        decoder = msgspec.json.Decoder(JobRow)
+        read = decoder(JobRow).decode
         try:
             found = self._db.execute(f"SELECT mtime, row FROM job {where}", values).fetchall()  # noqa: S608
-            return [Indexed(share(decoder.decode(row)), mtime) for mtime, row in found]
+            return [Indexed(share(read(row)), mtime) for mtime, row in found]
         except _DAMAGE as error:
             raise IndexUnusableError(str(error)) from error
 
@@ -205,7 +206,7 @@ class IndexWriter:
         """One row, if it is there and readable."""
         try:
             found = self._db.execute("SELECT row FROM job WHERE id = ?", (job,)).fetchone()
-            return None if found is None else msgspec.json.decode(found[0], type=JobRow)
+            return None if found is None else decoder(JobRow).decode(found[0])
         except (msgspec.MsgspecError, ValueError, TypeError):
             return None
 

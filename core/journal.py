@@ -7,6 +7,7 @@ import os
 
 import msgspec
 
+from .decoding import decoder
 from .job import JobRow
 from .sharing import share
 
@@ -168,7 +169,7 @@ class JournalReader:
             if not line.strip():
                 continue
             try:
-                change = msgspec.json.decode(line, type=Change)
+                change = decoder(Change).decode(line)
             except (msgspec.MsgspecError, ValueError):
                 return None
             if change.row is not None:

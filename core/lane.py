@@ -22,6 +22,7 @@ from .laneorders import Orders
 from .lanesearch import Search
 from .mirror import keep_records
 from .pollplan import LONGEST_TROUBLE, WHILE_WAITING, PollPlan
+from .queuewatch import QueueWatch
 from .roster import Roster
 from .verdict import Facts, Observation, Verdict, due_orders, judge, last_seen
 from .workdir import WorkDir
@@ -66,6 +67,7 @@ class Lane:
         self._known: dict[int, Known] = {}
         self._sending: set[int] = set()
         self._orders = Orders(backend, self._told)
+        self.queues = QueueWatch(name, backend, workdir)
         self._search = Search(backend, workdir, roster, self._known, self._orders, self._mark, self._stir)
         self._keeper = Keeper(backend, workdir)
         self._to_account: set[int] = set()
@@ -87,6 +89,7 @@ class Lane:
         tasks.start_soon(self._keep_polling)
         tasks.start_soon(self._keep_looking)
         tasks.start_soon(self._orders.run)
+        tasks.start_soon(self.queues.run)
 
     def watch(self, on: bool) -> None:
         """Ask the scheduler also while no job needs it: somebody looks at what else it has."""

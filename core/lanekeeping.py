@@ -37,7 +37,9 @@ class Keeper:
         if not self._words and snapshot.complete:
             self._words = (await self._backend.probe()).words
         others = tuple(other for other in snapshot.others if not self._is_ours(other, marks))
-        seen = Seen(self._backend.name, self._words, self._answered_at, snapshot.at, snapshot.trouble, others)
+        seen = Seen(
+            self._backend.name, self._words, self._answered_at, snapshot.at, snapshot.trouble, others, snapshot.mine
+        )
         try:
             keep_seen(self._workdir, seen)
         except OSError as error:

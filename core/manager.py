@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
@@ -12,19 +13,20 @@ import anyio.to_thread
 from . import metadir, orders
 from .backend import split
 from .catalog import Catalog, Detail
+from .choosing import chosen, prospects
 from .dossier import Dossier, dossier
 from .farlog import FarLog
 from .filters import parse_filter, parse_selection
 from .follower import Follower
 from .groups import single_errors
-from .job import ENDED, JobRow, JobSpec, Outcome, State
+from .job import ENDED, LOCAL, JobRow, JobSpec, Outcome, State
 from .journal import Change
 from .lease import Lease
 from .links import Link, read_links
 from .logcopy import Far, read_far
 from .logfile import Added, LogFile
 from .progress import ProgressReader
-from .seen import Seen, read_seen
+from .seen import QueuesReader, Seen, SeenQueues, read_seen
 from .supervisor import ensure_engine
 from .wants import Looking, Want
 from .watch import changes_in
@@ -86,6 +88,7 @@ class JobManager:
         self.workdir = workdir if isinstance(workdir, WorkDir) else WorkDir(workdir)
         self.catalog = Catalog(self.workdir)
         self._progress = ProgressReader(self.workdir)
+        self._queues = QueuesReader(self.workdir)
         self._looking: dict[str, Looking] = {}
 
     async def _call(self, function: Callable[..., _T], *values: object) -> _T:
@@ -124,6 +127,22 @@ class JobManager:
     async def schedulers(self) -> list[Seen]:
         """What each scheduler of this work directory said last, when, and which other jobs of yours it has."""
         return await self._call(read_seen, self.workdir)
+
+    async def queues(self) -> list[SeenQueues]:
+        """What each scheduler told last of its queues and nodes, and when: it is asked while somebody looks at them."""
+        return await self._call(self._queues.read)
+
+    async def nearby(self, env: Mapping[str, str]) -> list[str]:
+        """The schedulers that this work directory has or had jobs at; where there are none, the one that answers here.
+
+        That one is looked for in the environment ``env``, which may take seconds.
+        """
+        known: set[str] = set()
+        with contextlib.suppress(FileNotFoundError):
+            known = {row.backend for row in await self.jobs(ended=0)} | {one.backend for one in await self.schedulers()}
+        if not known - {LOCAL}:
+            known.add(chosen(await prospects(env)))
+        return sorted(known - {LOCAL})
 
     async def links(self) -> list[Link]:
         """Whether the machines answer on which jobs of this work directory run: as of the last time they were asked."""

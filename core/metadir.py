@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from .decoding import convert, decoder
 from .job import (
     ENDED,
     Accepted,
@@ -56,6 +57,9 @@ class _Progress(msgspec.Struct):
     percent: float
 
 
+_read_progress = msgspec.json.Decoder(float | _Progress).decode
+
+
 _T = TypeVar("_T")
 
 
@@ -92,11 +96,11 @@ def encode(fact: msgspec.Struct) -> bytes:
 def decode(line: bytes, kind: type[_T]) -> _T:
     """Read back what ``encode`` wrote; raises msgspec.MsgspecError or ValueError for anything else."""
     try:
-        return msgspec.json.decode(line, type=kind)
+        return decoder(kind).decode(line)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
-        return msgspec.convert(json.loads(line), type=kind, strict=False)
+        return convert(json.loads(line), kind, strict=False)
 
 
 def write_fact(metadir: str, name: str, fact: msgspec.Struct) -> None:
@@ -299,7 +303,7 @@ def read_progress(metadir: str) -> float | None:
     """The share done, 0 to 1, out of ``job.progress``: a number (percent) or an object with ``percent``."""
     got = _read(f"{metadir}/{PROGRESS}")
     try:
-        value = msgspec.json.decode(got[0] if got else b"", type=float | _Progress)
+        value = _read_progress(got[0] if got else b"")
     except msgspec.MsgspecError:
         return None
     percent = value.percent if isinstance(value, _Progress) else value

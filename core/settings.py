@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from . import metadir
+from .decoding import convert
 from .workdir import SETTINGS, WorkDir
 
 
@@ -107,7 +108,7 @@ def _personal() -> dict[str, Any]:
 
     try:
         table = tomllib.loads(text.decode("utf-8")).get("engine", {})
-        msgspec.convert(table, Settings)
+        convert(table, Settings)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise SettingsError(f"{path}: {error}") from error
     return table
@@ -129,7 +130,7 @@ def own_settings(workdir: WorkDir) -> dict[str, Any]:
 def read_settings(workdir: WorkDir) -> Settings:
     """The settings in force for a work directory; raises SettingsError."""
     try:
-        return msgspec.convert({**_personal(), **own_settings(workdir)}, Settings)
+        return convert({**_personal(), **own_settings(workdir)}, Settings)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{workdir.file(SETTINGS)}: {error}") from error
 
@@ -138,7 +139,7 @@ def write_settings(workdir: WorkDir, values: dict[str, Any]) -> Settings:
     """Set some values for a work directory (None: back to the default); raises SettingsError or OSError."""
     merged = {name: value for name, value in {**own_settings(workdir), **values}.items() if value is not None}
     try:
-        settings = msgspec.convert({**_personal(), **merged}, Settings)
+        settings = convert({**_personal(), **merged}, Settings)
     except msgspec.ValidationError as error:
         raise SettingsError(str(error)) from error
     metadir.write_atomic(workdir.file(SETTINGS), msgspec.json.encode(merged) + b"\n")

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from . import metadir
+from .decoding import decoder
 from .job import ArrayTask, JobSpec
 
 INBOX = "inbox"
@@ -224,7 +225,7 @@ class WorkDir:
             path = f"{self.file(INBOX)}/{name}"
             try:
                 with open(path, "rb") as file:
-                    found.append((path, msgspec.json.decode(file.read(), type=Hint)))
+                    found.append((path, decoder(Hint).decode(file.read())))
             except (FileNotFoundError, IsADirectoryError, PermissionError):
                 continue
             except (msgspec.MsgspecError, ValueError):

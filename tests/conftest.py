@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from jobtui.core.workdir import WorkDir
 
@@ -24,13 +24,13 @@ os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="jobtui-tests-")
 atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
 # Speed is a benchmark's matter: a loaded machine takes a second for what takes a millisecond elsewhere.
-settings.register_profile("patient", deadline=None)
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
 JOBTUI = Path(sys.executable).with_name("jobtui")
 
 
-def _until(condition: Callable[[], Any], timeout: float = 20.0) -> Any:
+def _until(condition: Callable[[], Any], timeout: float = 60.0) -> Any:
     """Call ``condition`` until it is true and return its answer; fails after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     while True:

@@ -33,6 +33,7 @@ _COMMANDS = {
     "resume": ("cmd_orders", "Let suspended jobs go on."),
     "rm": ("cmd_orders", "Delete ended jobs with their output for good."),
     "queue": ("cmd_list", "Show what waits, in which order, and why."),
+    "queues": ("cmd_queues", "Show the queues and nodes of the schedulers: what is free, what is yours."),
     "places": ("cmd_places", "List the work directories that you have used."),
     "keys": ("cmd_keys", "Print the keys of the screen."),
     "engine": ("cmd_engine", "Show, start, stop or set the engine, which drives the jobs."),

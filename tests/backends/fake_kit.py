@@ -54,7 +54,8 @@ class Job:
 
     @property
     def code(self) -> str:
-        return self.file("end").read_text().strip() if self.file("end").exists() else ""
+        end = self.file("end").read_text().strip() if self.file("end").exists() else ""
+        return "limit" if end and self.file("limited").exists() else end
 
     @property
     def phase(self) -> str:
@@ -96,8 +97,10 @@ class Job:
             self.start()
         limit = self.told["limit"]
         if self.phase == "running" and limit and time.time() - self.file("started").stat().st_mtime > limit:
-            self.signal(self.told["limit_signal"])
-            self.file("end").write_text("limit")
+            first = not self.file("limited").exists()
+            self.file("limited").write_text("")
+            if first:
+                self.signal(self.told["limit_signal"])
 
     def delete(self) -> None:
         self.file("deleted").write_text("")

@@ -7,6 +7,8 @@ import os
 import resource
 import signal
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -639,3 +641,31 @@ def test_garbage_among_the_hints_is_no_hint_and_hides_none(tmp_path: Path, data:
     workdir.tell(Hint(jobs=(3, 4)))
     found = dict(workdir.hints())
     assert len(found) == 2 and Hint(jobs=(3, 4)) in found.values()
+
+
+_RACE = """
+import enum, sys, threading
+import msgspec
+from jobtui.core.metadir import decode
+
+sys.setswitchinterval(1e-6)
+for number in range(300):
+    colours = [enum.IntEnum("Colour", {f"c{i}": i}) for i in range(20)]
+    kind = msgspec.defstruct("Fact", [(f"field{i}", colours[i] | None, None) for i in range(20)])
+    line = msgspec.json.encode(kind(*range(20)))
+    start = threading.Barrier(4)
+    def read():
+        start.wait()
+        assert decode(line, kind).field19 == 19
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+print("read")
+"""
+
+
+def test_many_threads_may_read_the_first_fact_of_its_kind() -> None:
+    done = subprocess.run([sys.executable, "-c", _RACE], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "read\n", "")

@@ -95,7 +95,7 @@ class Jobs:
 
     # Looking on is done without the command: it has tests of its own, and costs a process each time.
 
-    def wait(self, *jobs: int, timeout: float = 20.0) -> int:
+    def wait(self, *jobs: int, timeout: float = 60.0) -> int:
         """Wait until jobs have ended; 0 if all of them finished, else 1."""
         deadline = time.monotonic() + timeout
         while True:

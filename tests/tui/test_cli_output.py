@@ -533,7 +533,7 @@ class Terminal:
         os.close(slave)
         self.got = b""
 
-    def read(self, until: bytes | None = None, timeout: float = 20.0) -> str:
+    def read(self, until: bytes | None = None, timeout: float = 60.0) -> str:
         """What came so far, read until ``until`` was seen or the command ended."""
         deadline = time.monotonic() + timeout
         while until is None or until not in self.got:

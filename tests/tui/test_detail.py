@@ -246,7 +246,7 @@ def in_pane(body: Callable[[DetailPane, Pilot[None]], Awaitable[None]], size: tu
     asyncio.run(run())
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], Any], timeout: float = 20.0) -> Any:
+async def until(pilot: Pilot[None], condition: Callable[[], Any], timeout: float = 60.0) -> Any:
     deadline = time.monotonic() + timeout
     while not (answer := condition()):
         assert time.monotonic() < deadline, f"not true within {timeout} s"

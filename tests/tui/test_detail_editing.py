@@ -99,7 +99,7 @@ def editing(workdir: WorkDir, job: int, editor: Editor, body: Body, size: tuple[
     return asyncio.run(run())
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], Any], timeout: float = 10.0) -> Any:
+async def until(pilot: Pilot[None], condition: Callable[[], Any], timeout: float = 60.0) -> Any:
     deadline = time.monotonic() + timeout
     while not (answer := condition()):
         assert time.monotonic() < deadline, f"not true within {timeout} s:\n{page(pilot.app)}"

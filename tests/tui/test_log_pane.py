@@ -80,7 +80,7 @@ def job(tmp_path: Path) -> Job:
     return Job(tmp_path)
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], Any], timeout: float = 15.0) -> Any:
+async def until(pilot: Pilot[None], condition: Callable[[], Any], timeout: float = 60.0) -> Any:
     deadline = time.monotonic() + timeout
     while not (answer := condition()):
         assert time.monotonic() < deadline, f"not true within {timeout} s: {pilot.app.lines}"  # type: ignore[attr-defined]

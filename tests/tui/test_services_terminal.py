@@ -256,7 +256,7 @@ class Terminal:
             os.execve(sys.executable, [sys.executable, "-c", PROGRAM, str(file)], environment)
         self.output = b""
 
-    def until(self, pattern: bytes, timeout: float = 20.0) -> re.Match[bytes]:
+    def until(self, pattern: bytes, timeout: float = 60.0) -> re.Match[bytes]:
         """Read until something was written that was not there before; forgets what came up to it."""
         deadline = time.monotonic() + timeout
         while (match := re.search(pattern, self.output, re.DOTALL)) is None:

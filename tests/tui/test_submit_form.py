@@ -172,7 +172,7 @@ def page(app: App[Any]) -> str:
     return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], Any], timeout: float = 10.0) -> Any:
+async def until(pilot: Pilot[None], condition: Callable[[], Any], timeout: float = 60.0) -> Any:
     deadline = time.monotonic() + timeout
     while not (answer := condition()):
         assert time.monotonic() < deadline, f"not true within {timeout} s:\n{page(pilot.app)}"

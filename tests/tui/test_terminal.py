@@ -48,6 +48,7 @@ def assert_restored(terminal: Terminal) -> None:
 
 
 def test_from_opening_to_quitting(workdir: WorkDir, open_terminal: Open) -> None:
+    BlockingJobManager(workdir).configure({"autostart": False})
     terminal = open_terminal()
     terminal.until("There are no jobs yet")
     held(workdir)

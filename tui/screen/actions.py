@@ -258,6 +258,13 @@ VIEW_ACTIONS = (
     ),
     _view("grow", "Larger table", "Give the table more room", ("plus",), lambda d: d.panes.grow(1)),
     _view("shrink", "Smaller table", "Give the table less room", ("minus",), lambda d: d.panes.grow(-1)),
+    _view(
+        "queues",
+        "Queues and nodes",
+        "Show the queues and nodes of the schedulers: what is free, what is yours, what is down",
+        ("Q",),
+        lambda d: d.tools.queues(),
+    ),
     _view("pause", "Pause", "Stop all updates of the screen, and go on", ("P",), lambda d: d.pause()),
     _view(
         "refresh",

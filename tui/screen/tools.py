@@ -13,6 +13,7 @@ from textual.message import Message
 from ...core.filters import id_ranges
 from ...core.job import JobRow, Outcome, State
 from ...core.journal import Change
+from ...core.wants import Want
 from ..ref import Ref
 from .commands import CommandLog, command_line
 from .entries import Entry
@@ -132,6 +133,19 @@ class Tools:
         ]
         entries += [Entry(f"Theme: {name}", "", "", "", lambda name=name: self.set_theme(name)) for name in THEMES]
         desk.app.push_screen(Palette(entries), run_entry)
+
+    def queues(self) -> None:
+        """Show the queues and nodes of the schedulers of the work directory under the cursor."""
+        from .queuescreen import PART, QueueScreen
+
+        desk = self._desk
+        manager = desk.manager or desk.places[0].manager
+
+        def closed(_answer: None) -> None:
+            desk.run_worker(manager.look_at(PART, Want()))
+
+        ascii = self._memory.ascii_only()
+        desk.app.push_screen(QueueScreen(manager, ascii=ascii, can=desk.capabilities), closed)
 
     def choose_filter(self) -> None:
         """Offer the named filters and those used last."""

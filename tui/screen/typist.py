@@ -18,8 +18,10 @@ from textual.widgets import Input
 
 # A key goes from a field up to the app, its action's messages go up again, and so may theirs.
 _ROUNDS = 3
-# Seconds that the queues may take; a dialog that is just being closed may drop what was put into its queue.
-_PATIENCE = 1.0
+# Seconds that the queues may take on a busy machine: a key handed on before its dialog is there is lost.
+_PATIENCE = 10.0
+# Seconds between two looks whether a dialog is being closed, which drops what was put into its queue.
+_LOOK = 0.05
 
 Typed = events.Key | events.Paste
 
@@ -62,15 +64,22 @@ class Typist:
         """Wait until all that is concerned has dealt with what it was told."""
         with anyio.move_on_after(_PATIENCE):
             for _ in range(_ROUNDS):
+                if not self._app.screen_stack:
+                    # It is being left.
+                    return
                 pump: MessagePump | None = self._app.focused or self._app.screen
                 while pump is not None:
                     await _through(pump)
                     pump = pump._parent  # pyright: ignore[reportPrivateUsage]
-        self._calm = len(self._app.screen_stack) == 1 and not isinstance(self._app.focused, Input)
+        stack = self._app.screen_stack
+        self._calm = len(stack) == 1 and not isinstance(stack[0].focused, Input)
 
 
 async def _through(pump: MessagePump) -> None:
     """Wait until a message pump has dealt with all that is in its queue now."""
     done = asyncio.Event()
-    if pump.call_later(done.set):
-        await done.wait()
+    waits = pump.call_later(done.set)
+    while waits and not done.is_set():
+        with anyio.move_on_after(_LOOK):
+            await done.wait()
+        waits = not (pump._closing or pump._closed)  # pyright: ignore[reportPrivateUsage]
