@@ -95,7 +95,7 @@ def jobtui(workdir: WorkDir, tmp_path: Path) -> Callable[..., subprocess.Complet
         input: str | None = None,
         env: dict[str, str] | None = None,
         check: int | None = None,
-        timeout: float = 60.0,
+        timeout: float = 120.0,
         cwd: Path | None = None,
     ) -> subprocess.CompletedProcess[str]:
         environment = {

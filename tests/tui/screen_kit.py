@@ -25,6 +25,7 @@ from jobtui.core.metadir import record_answer, write_fact
 from jobtui.core.settings import Settings
 from jobtui.core.workdir import INDEX, JOURNAL, LEASE, SETTINGS, new_tag
 from jobtui.tui.ref import Ref
+from jobtui.tui.screen import desk
 from jobtui.tui.screen.desk import JobScreen
 from jobtui.tui.screen.jobapp import JobApp
 from jobtui.tui.screen.keymap import Keymap
@@ -215,7 +216,12 @@ def on_screen(
         "STY": "",
         **environment,
     }
-    with mock.patch.dict(os.environ, mine):
+    # What goes by time in the screen must not do so under a test on a slow machine: messages, double clicks.
+    with (
+        mock.patch.dict(os.environ, mine),
+        mock.patch.object(desk, "_MESSAGE_STAYS", 600.0),
+        mock.patch.object(JobApp, "CLICK_CHAIN_TIME_THRESHOLD", 60.0),
+    ):
         app = JobApp([JobManager(place.workdir) if isinstance(place, Site) else place for place in places])
 
         async def run() -> None:

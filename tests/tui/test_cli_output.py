@@ -554,7 +554,7 @@ class Terminal:
 
     def ended(self) -> int:
         self.read()
-        code = self.child.wait(timeout=20)
+        code = self.child.wait(timeout=60)
         os.close(self.master)
         return code
 

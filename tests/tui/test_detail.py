@@ -102,7 +102,7 @@ def test_a_job_that_was_tried_again_shows_each_attempt_with_its_end_and_output(w
     spec = JobSpec(
         shell="echo out; echo err >&2; exit 3", name="twice", retry=Retry(limit=1), timeout=60.0, tags=("red",)
     )
-    manager.wait(manager.submit(spec), timeout=30)
+    manager.wait(manager.submit(spec), timeout=90)
     found = gathered(workdir, 1)
     assert [(item.row.attempt, item.row.exit_code) for item in found.tries] == [(1, 3), (2, 3)]
     first, second = found.tries
@@ -191,7 +191,7 @@ def test_secrets_are_shown_nowhere_not_even_in_the_job_script(workdir: WorkDir) 
     manager = BlockingJobManager(workdir)
     secrets = {"PLAIN": "hunter2", "QUOTED": "sword'fish\nsecond line", "LONG": "L" * 80_000, "ODD": "xyz\udce9zyx"}
     spec = JobSpec(shell="true", env={**secrets, "OPEN": "yes"}, secret=tuple(secrets))
-    manager.wait(manager.submit(spec), timeout=30)
+    manager.wait(manager.submit(spec), timeout=90)
     found = gathered(workdir, 1)
     assert found.script is not None
     page = text(shown(found, 160, script=True))
@@ -321,7 +321,7 @@ def test_a_work_directory_that_cannot_be_read_is_said_in_words(
 
 def test_one_moves_folds_and_gets_the_place_in_the_pane(workdir: WorkDir) -> None:
     manager = BlockingJobManager(workdir)
-    manager.wait(manager.submit(JobSpec(shell="true", name="one")), timeout=30)
+    manager.wait(manager.submit(JobSpec(shell="true", name="one")), timeout=90)
     folder = f"{workdir.path}/1"
 
     async def body(pane: DetailPane, pilot: Pilot[None]) -> None:

@@ -147,7 +147,7 @@ def test_an_expression_that_explodes_is_given_up_on_the_lines_where_it_does(word
     query = Query(words)
     started = time.monotonic()
     assert list(query.lines((b"a" * 3000 + b"x" * 3000 + b"!\n") * 4 + b"good aaaa\n")) == lines
-    assert query.given_up == 4 and time.monotonic() - started < 10
+    assert query.given_up == 4 and time.monotonic() - started < 60
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from jobtui.core.metadir import read_facts
 from jobtui.tui.detail.choice import ChoiceDialog
 from jobtui.tui.detail.form import SubmitForm
 from jobtui.tui.ref import ArrayRef, Ref
+from jobtui.tui.screen import giver
 from jobtui.tui.screen.desk import JobScreen
 from jobtui.tui.screen.dialogs import ConfirmDialog, ReportDialog, ValueDialog
 
@@ -518,20 +519,21 @@ def test_a_question_shows_what_becomes_of_its_jobs_and_leaves_alone_what_went_on
     on_screen(manager, body)
 
 
-def test_a_job_that_slips_under_the_cursor_takes_no_hasty_order(site: Site) -> None:
+def test_a_job_that_slips_under_the_cursor_takes_no_hasty_order(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = [site.add(f"t{n}", State.FAILED) for n in range(3)]
     manager = Recorder(site.workdir)
 
     async def body(desk: JobScreen, pilot: Pilot[None]) -> None:
         await put_cursor(desk, pilot, ids[1])
         site.append([], [ids[1]])
+        monkeypatch.setattr(giver, "_SLIPPED", 60.0)
         await until(pilot, lambda: desk.jobs.cursor == Ref(0, ids[0]))
         # At once, before anything is painted.
         assert desk.press("r")
         assert "the cursor has just moved to job 1 t0; press the key again" in desk.message
         for key in ("c", "X", "D", "s", "equals_sign", "e"):
             assert desk.press(key) and desk.app.screen is desk
-        await pilot.pause(0.6)
+        monkeypatch.setattr(giver, "_SLIPPED", 0.0)
         await press(pilot, "r")
         await until(pilot, lambda: manager.orders)
 
@@ -588,9 +590,8 @@ def test_keys_behind_one_that_opens_something_go_there_and_not_to_the_table(
     manager = Recorder(site.workdir)
 
     async def body(desk: JobScreen, pilot: Pilot[None]) -> None:
-        burst(desk, *keys)
+        await press(pilot, *keys)
         await until(pilot, lambda: len(manager.orders) >= len(orders))
-        await pilot.pause(0.1)
 
     site.save()
     on_screen(manager, body, config="[filters]\nbad = 'state:failed'\n")

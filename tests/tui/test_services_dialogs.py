@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from screen_kit import until
 from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import ModalScreen
@@ -112,11 +113,11 @@ def test_the_palette_runs_what_was_typed_and_chosen() -> None:
     async def body(app: Host, pilot: Pilot[None]) -> None:
         await pilot.press(*"bet")
         await pilot.pause()
-        assert "does Beta" in text(app) and "does Alpha" not in text(app)
+        await until(pilot, lambda: "does Beta" in text(app) and "does Alpha" not in text(app))
         await pilot.press("enter")
         await pilot.pause()
-        assert ran == ["Beta"]
-        assert not isinstance(app.screen, Palette)
+        await until(pilot, lambda: ran == ["Beta"])
+        await until(pilot, lambda: not isinstance(app.screen, Palette))
 
     with_dialog(Palette(entries), body)
 
@@ -126,7 +127,7 @@ def test_the_palette_shows_entries_in_a_few_lines_too() -> None:
         assert "Cancel" in text(app)
         await pilot.press("down")
         await pilot.pause()
-        assert "Clear" in text(app)
+        await until(pilot, lambda: "Clear" in text(app))
 
     with_dialog(Palette(SAMPLE), body, (30, 7))
 
@@ -139,10 +140,10 @@ def test_the_palette_moves_with_arrows_and_escape_runs_nothing() -> None:
         # Letters that move elsewhere are text here.
         await pilot.press("j")
         await pilot.pause()
-        assert "Jota" in text(app) and "Alpha" not in text(app)
+        await until(pilot, lambda: "Jota" in text(app) and "Alpha" not in text(app))
         await pilot.press("backspace", "down", "escape")
         await pilot.pause()
-        assert ran == [] and not isinstance(app.screen, Palette)
+        await until(pilot, lambda: ran == [] and not isinstance(app.screen, Palette))
 
     with_dialog(Palette(entries), body)
 
@@ -155,8 +156,8 @@ def test_a_refused_entry_says_why_and_does_nothing() -> None:
         assert "it has not ended yet" in line(app, "Retry")
         await pilot.press("enter")
         await pilot.pause()
-        assert "Retry: it has not ended yet" in text(app)
-        assert isinstance(app.screen, Palette) and ran == []
+        await until(pilot, lambda: "Retry: it has not ended yet" in text(app))
+        await until(pilot, lambda: isinstance(app.screen, Palette) and ran == [])
 
     with_dialog(Palette(entries), body)
 
@@ -186,7 +187,7 @@ def test_a_menus_entries_have_keys_and_can_be_clicked() -> None:
         y = next(number for number, each in enumerate(text(app).splitlines()) if "Far" in each)
         await pilot.click(offset=(20, y))
         await pilot.pause()
-        assert ran[-1] == "far"
+        await until(pilot, lambda: ran[-1:] == ["far"])
 
     with_dialog(Chooser("Pick", entries), body)
 
@@ -197,12 +198,12 @@ def test_a_long_list_scrolls_with_the_cursor_and_stays_in_small_terminals() -> N
     async def body(app: Host, pilot: Pilot[None]) -> None:
         await pilot.press("down", *["pagedown"] * 3)
         await pilot.pause()
-        assert "Entry 31" in text(app) and "Entry 1 " not in text(app)
+        await until(pilot, lambda: "Entry 31" in text(app) and "Entry 1 " not in text(app))
         await pilot.press("up", *["pageup"] * 4)
         await pilot.resize_terminal(1, 1)
         await pilot.resize_terminal(40, 12)
         await pilot.pause()
-        assert "Entry 0" in text(app)
+        await until(pilot, lambda: "Entry 0" in text(app))
 
     with_dialog(Chooser("Many", entries), body)
 
@@ -223,7 +224,7 @@ def test_the_copy_dialog_shows_what_there_is_as_data_and_gives_back_the_choice()
         assert copied == []
         await pilot.press("2")
         await pilot.pause()
-        assert copied == ["the command"]
+        await until(pilot, lambda: copied == ["the command"])
 
     with_dialog(CopyDialog(choices, lambda choice: copied.append(choice.what)), body)
 
@@ -283,11 +284,11 @@ def test_the_command_log_shows_the_newest_last_and_copies_what_is_shown() -> Non
         assert "\\x1b[2J" in text(app)
         await pilot.press("slash", *"17", "enter")
         await pilot.pause()
-        assert "cancel 17" in text(app) and "cancel 39" not in text(app)
+        await until(pilot, lambda: "cancel 17" in text(app) and "cancel 39" not in text(app))
         await pilot.press("y")
-        assert copied == ["jobtui -w /x cancel 17"]
+        await until(pilot, lambda: copied == ["jobtui -w /x cancel 17"])
         await pilot.press("escape", "escape")
-        assert not isinstance(app.screen, CommandLogScreen)
+        await until(pilot, lambda: not isinstance(app.screen, CommandLogScreen))
 
     with_dialog(CommandLogScreen(log, copied.append), body)
 

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from screen_kit import until
 from textual.app import App
 from textual.pilot import Pilot
 
@@ -146,16 +147,16 @@ def test_the_help_is_searched_as_one_types_and_escape_goes_back_step_by_step() -
     async def body(app: Empty, pilot: Pilot[None]) -> None:
         await app.push_screen(HelpScreen(Keymap(SAMPLE), "table"))
         await pilot.pause()
-        assert "Keys in the table" in "\n".join(lines(app))
+        await until(pilot, lambda: "Keys in the table" in "\n".join(lines(app)))
         await pilot.press("slash", *"sea")
         await pilot.pause()
         text = "\n".join(lines(app))
         assert "Search in the log" in text and "Stop the job" not in text
         await pilot.press("escape")
         await pilot.pause()
-        assert "Stop the job" in "\n".join(lines(app))
+        await until(pilot, lambda: "Stop the job" in "\n".join(lines(app)))
         await pilot.press("escape")
-        assert not isinstance(app.screen, HelpScreen)
+        await until(pilot, lambda: not isinstance(app.screen, HelpScreen))
 
     in_app(body)
 
@@ -164,15 +165,15 @@ def test_the_help_scrolls_with_the_usual_keys_and_closes_with_its_own() -> None:
     async def body(app: Empty, pilot: Pilot[None]) -> None:
         await app.push_screen(HelpScreen(Keymap(SAMPLE), "table"))
         await pilot.pause()
-        assert not any("Quitting closes" in line for line in lines(app))
+        await until(pilot, lambda: not any("Quitting closes" in line for line in lines(app)))
         await pilot.press("G")
         await pilot.pause()
-        assert any("Quitting closes" in line for line in lines(app))
+        await until(pilot, lambda: any("Quitting closes" in line for line in lines(app)))
         await pilot.press("g")
         await pilot.pause()
-        assert not any("Quitting closes" in line for line in lines(app))
+        await until(pilot, lambda: not any("Quitting closes" in line for line in lines(app)))
         await pilot.press("question_mark")
-        assert not isinstance(app.screen, HelpScreen)
+        await until(pilot, lambda: not isinstance(app.screen, HelpScreen))
 
     in_app(body, (60, 15))
 
@@ -182,6 +183,6 @@ def test_the_help_opens_at_any_size(size: tuple[int, int]) -> None:
     async def body(app: Empty, pilot: Pilot[None]) -> None:
         await app.push_screen(HelpScreen(Keymap(SAMPLE), "log"))
         await pilot.pause()
-        assert isinstance(app.screen, HelpScreen) and len(lines(app)) == size[1]
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen) and len(lines(app)) == size[1])
 
     in_app(body, size)

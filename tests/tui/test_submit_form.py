@@ -238,7 +238,8 @@ def test_mistakes_are_told_while_typing_and_hold_the_form_open(in_form: Form, ma
     async def body(form: SubmitForm, pilot: Pilot[None]) -> None:
         assert "!" not in page(pilot.app)
         await pilot.press("ctrl+o")
-        assert "! what is to run?" in page(pilot.app) and form.focused is not None and form.focused.id == "command"
+        await until(pilot, lambda: "! what is to run?" in page(pilot.app))
+        assert form.focused is not None and form.focused.id == "command"
         await fill(pilot, form, command="true", timeout="2x", after="7", cwd="/nowhere")
         await until(pilot, lambda: "! '2x' is not a duration" in page(pilot.app))
         assert "what is to run" not in page(pilot.app) and "see the fields marked with !" in page(pilot.app)
@@ -306,11 +307,12 @@ def test_up_and_down_take_earlier_commands(in_form: Form, tmp_path: Path) -> Non
         await until(pilot, lambda: form._recall.step("", -1))
         await fill(pilot, form, command="typed")
         await pilot.press("up")
-        assert value() == "second"
+        await until(pilot, lambda: value() == "second")
         await pilot.press("up", "up")
-        assert value() == "first"
+        await until(pilot, lambda: value() == "first")
         await pilot.press("down", "down")
-        assert value() == "typed" and form.focused is not None and form.focused.id == "command"
+        await until(pilot, lambda: value() == "typed")
+        assert form.focused is not None and form.focused.id == "command"
         await pilot.press("down")
         assert form.focused.id == "name"
         await pilot.press("up")
@@ -358,7 +360,7 @@ def test_an_editor_that_cannot_be_used_leaves_the_form_as_it_was(in_form: Form) 
         assert form.query_one("#command", Input).value == "sort"
         await fill(pilot, form, cpus="x")
         await pilot.press("ctrl+e")
-        assert "! first put right the fields marked with !" in page(pilot.app)
+        await until(pilot, lambda: "! first put right the fields marked with !" in page(pilot.app))
 
     in_form(body)
 
@@ -372,7 +374,7 @@ def test_one_chooses_among_several_work_directories(in_form: Form, tmp_path: Pat
         await fill(pilot, form, command="true")
         form.query_one("#place").focus()
         await pilot.press("right")
-        assert "‹ elsewhere ›" in page(pilot.app)
+        await until(pilot, lambda: "‹ elsewhere ›" in page(pilot.app))
         # The last field: Enter submits.
         await pilot.press("enter")
         await until(pilot, lambda: pilot.app.made)  # type: ignore[attr-defined]

@@ -48,6 +48,9 @@ def rows(*jobs: int) -> list[JobRow]:
 class TableApp(App[None]):
     """A table over a filter line; remembers what they tell."""
 
+    # Between the clicks of a double click a slow machine takes its time.
+    CLICK_CHAIN_TIME_THRESHOLD = 60.0
+
     def __init__(self, found: Iterable[JobRow]) -> None:
         super().__init__(ansi_color=True)
         self.animation_level = "none"

@@ -94,7 +94,7 @@ def test_a_window_that_is_closed_ends_it_and_the_jobs_go_on(workdir: WorkDir, op
 def test_nothing_happens_and_nothing_is_sent(workdir: WorkDir, open_terminal: Open) -> None:
     manager = BlockingJobManager(workdir)
     done = manager.submit(JobSpec(command=("echo", "hello"), name="done"))
-    manager.wait(done, timeout=30)
+    manager.wait(done, timeout=90)
     held(workdir)
     terminal = open_terminal()
     terminal.until("held")
@@ -141,7 +141,7 @@ def test_a_bug_leaves_the_terminal_sane_and_says_where_it_was_logged(workdir: Wo
 
 def test_without_colour_there_is_none(workdir: WorkDir, open_terminal: Open) -> None:
     manager = BlockingJobManager(workdir)
-    manager.wait(manager.submit(JobSpec(command=("false",))), timeout=30)
+    manager.wait(manager.submit(JobSpec(command=("false",))), timeout=90)
     terminal = open_terminal(environment={"NO_COLOR": "1"})
     terminal.until("failed")
     terminal.still()

@@ -154,7 +154,7 @@ def test_a_window_that_is_closed_ends_it_quietly_and_soon(tmp_path: Path, kept: 
         terminal.hang_up()
         started = time.monotonic()
         assert terminal.ended() == 0
-        assert time.monotonic() - started < 4 and errors.read_text() == ""
+        assert time.monotonic() - started < 30 and errors.read_text() == ""
         assert deaf or kept.read_text() == "kept\n"
     finally:
         terminal.close()
@@ -167,7 +167,7 @@ def test_a_terminal_that_takes_nothing_does_not_keep_it_from_ending(start: Start
         terminal.press(b"r" * 20)
         time.sleep(0.005)
     terminal.signal(signal.SIGTERM)
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not os.waitpid(terminal.pid, os.WNOHANG)[0]:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -256,7 +256,7 @@ def test_on_a_slow_line_every_key_is_heard_and_the_last_picture_arrives(start: S
     for _ in range(60):
         terminal.press(b"jr")
         terminal.read(0.01)
-    terminal.until("120 keys", timeout=20)
+    terminal.until("120 keys", timeout=60)
     terminal.until(lambda: terminal.text().count("#") == 120)
     # What was sent beside the picture arrived whole and in order.
     titles = re.findall(rb"\x1b\]2;title (\d+)\x07", terminal.output)
@@ -296,7 +296,7 @@ def test_in_tmux_the_same_is_shown_as_without_the_wire(tmp_path: Path) -> None:
             for key, text in (("", "80x24"), ("j", "1 keys"), ("r", "2 keys"), ("漢", "3 keys")):
                 if key:
                     subprocess.run([*tmux, "send-keys", key], check=True)
-                deadline, picture, before = time.monotonic() + 20, "", "?"
+                deadline, picture, before = time.monotonic() + 60, "", "?"
                 while text not in picture or picture != before:
                     assert time.monotonic() < deadline
                     time.sleep(0.1)

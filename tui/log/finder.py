@@ -86,9 +86,11 @@ class Finder:
 
     def _begin(self, scan: Scan, step: int) -> None:
         port = self._view.port
-        here, top = self._view.here, port.top_row
-        if here is not None and port.shows(here):
+        here, top, heading = self._view.here, port.top_row, port.heading
+        if here is not None and (port.shows(here) if heading is None else heading == here):
             base = here
+        elif heading is not None:
+            base = heading - 1 if step > 0 else heading
         elif top is None or (port.follow and step < 0):
             base = scan.size + 1
         else:

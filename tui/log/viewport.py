@@ -77,6 +77,11 @@ class Viewport:
         return any(row.start == offset for row in self.rows)
 
     @property
+    def heading(self) -> int | None:
+        """The item that the view is on its way to, while what is there has not been read; else None."""
+        return None if self._jump is None or self._jump.anchor is None else self._jump.anchor[0]
+
+    @property
     def _stale(self) -> bool:
         return self._read_epoch < self._epoch
 

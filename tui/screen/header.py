@@ -121,7 +121,7 @@ def _ends(facts: Facts) -> list[Text]:
     engine = _engine(facts)
     if engine is not None and not any(trouble for _, _, trouble in facts.places):
         parts.append(engine)
-    return parts
+    return parts + [Text(one_line(link.words), "dim") for link in facts.links if not link.lost]
 
 
 def _engine(facts: Facts) -> Text | None:
