@@ -10,7 +10,7 @@ import pytest
 from screen_kit import Site, line_with, lines, on_screen, press, presses, put_cursor, until
 from textual.pilot import Pilot
 
-from jobtui.core import State
+from jobtui.core import JobSpec, State
 from jobtui.core.links import Link
 from jobtui.core.logcopy import Far
 from jobtui.core.metadir import write_fact
@@ -21,6 +21,9 @@ from jobtui.tui.screen.desk import JobScreen
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return Site(tmp_path / "jobs")
+
+
+AWAY = JobSpec(command=("work",), name="away", backend="ssh@far")
 
 
 def log(site: Site, job: int, text: str, **known: object) -> None:
@@ -40,7 +43,7 @@ def link(site: Site, trouble: str = "") -> None:
 
 @presses("log.fetch", "log.stream", "view-log")
 def test_of_a_log_on_another_machine_it_says_what_is_here_and_a_key_fetches_the_rest(site: Site) -> None:
-    far = site.add("away", State.RUNNING, backend="ssh@far")
+    far = site.add("away", State.RUNNING, backend=AWAY.backend, spec=AWAY)
     site.add("here", State.RUNNING)
     site.save()
     wants = Wants(site.workdir)
@@ -58,10 +61,10 @@ def test_of_a_log_on_another_machine_it_says_what_is_here_and_a_key_fetches_the_
         await until(pilot, lambda: line_with(desk, "the first 1.0 MiB are on far; B fetches them"))
         await press(pilot, "2", "B")
         await until(pilot, lambda: wanted() == {LogWant(far, "stdout", 1, whole=True)})
-        await until(pilot, lambda: line_with(desk, "fetching the first 1.0 MiB"))
+        await until(pilot, lambda: line_with(desk, "stdout ·", "fetching the first 1.0 MiB"))
         log(site, far, "the beginning\nthe end of it\n")
         await until(pilot, lambda: line_with(desk, "the beginning"))
-        await until(pilot, lambda: not line_with(desk, "first 1.0 MiB"))
+        await until(pilot, lambda: not line_with(desk, "stdout ·", "first 1.0 MiB"))
         assert not line_with(desk, "replaced")
         await press(pilot, "o")
         await until(pilot, lambda: wanted() == {LogWant(far, "stderr", 1)})
@@ -72,7 +75,7 @@ def test_of_a_log_on_another_machine_it_says_what_is_here_and_a_key_fetches_the_
 
 
 def test_a_lost_link_is_shown_with_its_time_and_the_log_with_its_age(site: Site) -> None:
-    far = site.add("away", State.RUNNING, backend="ssh@far")
+    far = site.add("away", State.RUNNING, backend=AWAY.backend, spec=AWAY)
     site.save()
     link(site)
     log(site, far, "as it was\n")
@@ -91,7 +94,7 @@ def test_a_lost_link_is_shown_with_its_time_and_the_log_with_its_age(site: Site)
 
 
 def test_a_log_of_which_all_is_here_asks_nobody_for_anything(site: Site) -> None:
-    far = site.add("away", State.FINISHED, backend="ssh@far")
+    far = site.add("away", State.FINISHED, backend=AWAY.backend, spec=AWAY)
     site.save()
     log(site, far, "all of it\n", over=True)
     link(site, "no route to host")
