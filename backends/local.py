@@ -49,6 +49,7 @@ class LocalBackend:
     polled = False
     capabilities: frozenset[Capability] = frozenset({"suspend", "resume", "signal"})
     own_id = ""
+    programs: Sequence[str] = ()
     longest_pause = 60.0
     array_limit = 0
     reach: Reach = "here"

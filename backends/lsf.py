@@ -290,6 +290,7 @@ class LsfBackend(BatchBackend):
     """Runs jobs under LSF."""
 
     name = "lsf"
+    programs = Lsf.programs
 
     def __init__(self, surroundings: Surroundings) -> None:
         """Make it; this touches nothing yet."""

@@ -343,6 +343,7 @@ class PbsBackend(BatchBackend):
     """Runs jobs under PBS or Torque."""
 
     name = "pbs"
+    programs = Pbs.programs
 
     def __init__(self, surroundings: Surroundings) -> None:
         """Make it; this touches nothing yet."""

@@ -364,6 +364,7 @@ class SgeBackend(BatchBackend):
     """Runs jobs under Grid Engine."""
 
     name = "sge"
+    programs = Sge.programs
 
     def __init__(self, surroundings: Surroundings) -> None:
         """Make it; this touches nothing yet."""

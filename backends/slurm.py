@@ -449,6 +449,7 @@ class SlurmBackend(BatchBackend):
     """Runs jobs under Slurm."""
 
     name = "slurm"
+    programs = Slurm.programs
 
     def __init__(self, surroundings: Surroundings) -> None:
         """Make it; this touches nothing yet."""

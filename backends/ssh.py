@@ -46,6 +46,7 @@ class SshBackend:
     name = "ssh"
     polled = True
     reach: Reach = "far"
+    programs: Sequence[str] = ("ssh",)
     capabilities: frozenset[Capability] = frozenset({"suspend", "resume", "signal"})
     own_id = "$$"
     array_limit = 0

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, Self, runtime_checkable
 
 import msgspec
 
-from .job import Begin, JobSpec
+from .job import Begin, JobSpec, Resources
 from .queues import Capacity, Share
 from .verdict import Observation
 
@@ -122,6 +122,22 @@ class Record(msgspec.Struct, frozen=True):
     name: str
     data: bytes
     at: float
+
+
+class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a scheduler tells of one job when it is asked for that job alone.
+
+    ``stdout`` and ``stderr``: where it writes, patterns filled in, "" where the scheduler does not say; ``host``: the
+    machine that these paths are of, "" for any. ``command``: the script or command that was submitted.
+    """
+
+    stdout: str = ""
+    stderr: str = ""
+    host: str = ""
+    name: str = ""
+    command: str = ""
+    cwd: str = ""
+    resources: Resources = Resources()
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -251,14 +267,16 @@ class Backend(Protocol):
     An instance belongs to one engine, which enters it, and is told through ``hint(job)``, from within the event
     loop, that something about a job may have changed. Leaving it never touches jobs. ``polled``: its jobs are
     in a scheduler's hands, whose calls may take long and fail; a back end that is not answers at once, and its hints
-    tell all. ``own_id`` is the shell word by which a running job script finds its own id there. ``reach``: whether it
-    runs jobs here only, on other machines only (``name@host``), or both.
+    tell all. ``own_id`` is the shell word by which a running job script finds its own id there. ``programs``:
+    the commands without which it is of no use; known before an instance is made. ``reach``: whether it runs jobs here
+    only, on other machines only (``name@host``), or both.
     """
 
     name: str
     polled: bool
     own_id: str
     reach: Reach
+    programs: Sequence[str]
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -346,6 +364,19 @@ class FarFiles(Protocol):
 
     async def read(self, wanted: Sequence[Wanted]) -> Reading:
         """Read pieces of files byte by byte, all in one round trip. Raises nothing for a file or a lost link."""
+        ...
+
+
+@runtime_checkable
+class ForeignBackend(Protocol):
+    """What a back end has besides that tells more of jobs that were not sent by us."""
+
+    async def show(self, jids: Sequence[str]) -> tuple[dict[str, Shown], str]:
+        """What the scheduler tells of these jobs, as far as it does; and why it does not, in its own words."""
+        ...
+
+    async def script(self, jid: str) -> tuple[str, str]:
+        """The text of the job script as it was submitted; or "" and why the scheduler does not give it back."""
         ...
 
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from . import orders
 from .catalog import Catalog, Detail
+from .errands import ForeignName, ForeignOrder, errands_of, outcomes_of, run_errand
 from .filters import Selection, parse_filter, parse_selection
 from .job import JobRow, JobSpec, Outcome
 from .lease import Lease
 from .links import Link, read_links
 from .progress import ProgressReader, with_progress
-from .seen import Seen, read_seen
+from .seen import Seen, read_seen, seen_signs
 from .settings import Settings, read_settings, write_settings
-from .supervisor import start_engine, stop_engine
+from .supervisor import ensure_engine, start_engine, stop_engine
+from .wants import Looking, Want
 from .workdir import Hint, WorkDir
+
+# Seconds between two looks whether a scheduler was asked.
+_LOOK = 0.05
 
 
 class BlockingJobManager:
@@ -56,6 +62,27 @@ class BlockingJobManager:
     def schedulers(self) -> list[Seen]:
         """What each scheduler of this work directory said last, when, and which other jobs of yours it has."""
         return read_seen(self.workdir)
+
+    def ask_schedulers(self, backends: Sequence[str], timeout: float) -> bool:
+        """Have these schedulers asked for all of the person's jobs, for ``schedulers`` to tell; whether all were.
+
+        The engine does it, and is started for it unless that is switched off. Raises WorkDirError, SettingsError,
+        EngineFailedError and OSError.
+        """
+        looking, before = Looking(self.workdir), seen_signs(self.workdir, backends)
+        deadline = time.monotonic() + timeout
+        try:
+            looking.at(Want(schedulers=tuple(backends), env=dict(os.environ)))
+            if not ensure_engine(self.workdir):
+                return False
+            while time.monotonic() < deadline:
+                now = seen_signs(self.workdir, backends)
+                if all(now[name] != before[name] for name in backends):
+                    return True
+                time.sleep(_LOOK)
+            return False
+        finally:
+            looking.close()
 
     def links(self) -> list[Link]:
         """Whether the machines answer on which jobs of this work directory run: as of the last time they were asked."""
@@ -138,6 +165,13 @@ class BlockingJobManager:
     def resume(self, jobs: Sequence[int]) -> list[Outcome]:
         """Let suspended jobs go on."""
         return orders.resume(self.workdir, jobs)
+
+    def order_foreign(self, order: ForeignOrder, jobs: Sequence[ForeignName]) -> dict[tuple[str, str], Outcome]:
+        """Order something of jobs that only their schedulers have; see ``JobManager.order_foreign``."""
+        outcomes: dict[tuple[str, str], Outcome] = {}
+        for errand in errands_of(order, jobs):
+            outcomes |= outcomes_of(errand, run_errand(self.workdir, errand))
+        return outcomes
 
     def set_priority(self, jobs: Sequence[int], value: int) -> list[Outcome]:
         """Give waiting jobs another priority; those with a higher one start first."""

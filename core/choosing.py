@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping
 
 import anyio
@@ -37,6 +38,16 @@ async def prospects(env: Mapping[str, str], others: Iterable[str] = ()) -> list[
         for name in {*here(), *others}:
             tasks.start_soon(look, name)
     return [found[name] for name in sorted(found)]
+
+
+def within_reach(env: Mapping[str, str]) -> list[str]:
+    """The schedulers whose commands are on the PATH of ``env``: a cheap look, which runs nothing."""
+    path = env.get("PATH", "")
+    return [
+        name
+        for name in sorted(here())
+        if (programs := load(name).programs) and all(shutil.which(program, path=path) for program in programs)
+    ]
 
 
 def choose(env: Mapping[str, str]) -> str:

@@ -10,14 +10,16 @@ import anyio.to_thread
 import msgspec
 
 from . import metadir
+from .backend import here
 from .catalog import Catalog
 from .choosing import chosen, prospects
 from .filters import id_ranges
 from .identity import file_system
 from .index import IndexReader, IndexUnusableError
-from .job import ENDED, LOCAL, State
+from .job import ENDED, LOCAL, State, is_far
 from .lease import is_held, read_lease
 from .links import Link, read_links
+from .seen import read_seen
 from .settings import config_path
 from .units import counted, duration
 from .workdir import INBOX, INDEX, WorkDir
@@ -36,17 +38,25 @@ class Finding(msgspec.Struct, frozen=True):
 
 async def examine(workdir: WorkDir) -> list[Finding]:
     """Check the back ends, the settings, and the work directory with its engine, index and jobs."""
-    return await _machine() + await anyio.to_thread.run_sync(_directory, workdir)
+    return await _machine(workdir) + await anyio.to_thread.run_sync(_directory, workdir)
 
 
-async def _machine() -> list[Finding]:
-    there = await prospects(dict(os.environ))
+async def _machine(workdir: WorkDir) -> list[Finding]:
+    elsewhere = await anyio.to_thread.run_sync(_elsewhere, workdir)
+    there = await prospects(dict(os.environ), elsewhere)
     # A scheduler that is not here is no fault of this machine's.
-    findings = [Finding(one.usable or one.name != LOCAL, f"back end {one.name}: {one.words}") for one in there]
-    findings.append(Finding(True, f"back end auto: stands for {chosen(there)} here"))
+    optional = set(here()) - {LOCAL}
+    findings = [Finding(one.usable or one.name in optional, f"back end {one.name}: {one.words}") for one in there]
+    own = [one for one in there if not is_far(one.name)]
+    findings.append(Finding(True, f"back end auto: stands for {chosen(own)} here"))
     path = config_path()
     lacking = "" if os.path.exists(path) else " (not there: the defaults hold)"
     return [*findings, Finding(True, f"your settings: {path}{lacking}")]
+
+
+def _elsewhere(workdir: WorkDir) -> list[str]:
+    """The back ends on other machines to which this work directory has sent jobs."""
+    return [seen.backend for seen in read_seen(workdir) if is_far(seen.backend)] if workdir.exists() else []
 
 
 def _directory(workdir: WorkDir) -> list[Finding]:

@@ -16,6 +16,7 @@ from .backend import (
     Answer,
     Request,
 )
+from .errandrunner import ErrandRunner
 from .fetcher import Fetcher
 from .fleet import Fleet
 from .groups import single_errors
@@ -93,6 +94,7 @@ class Engine:
                 self._fleet = Fleet(self.workdir, roster, tasks, stack, self.hint, self.ring, self._answered)
                 self._starter = Starter(self.workdir, roster, self._fleet, self.ring)
                 self._fetcher = Fetcher(self.workdir, tasks, self._fleet.for_job, roster.is_over)
+                self._errands = ErrandRunner(self.workdir, tasks, self._fleet, roster)
                 self._fleet.when_back.append(self._fetcher.stir)
                 tasks.start_soon(self._listen)
                 roster.load()
@@ -128,7 +130,7 @@ class Engine:
             await self._starter.start_due()
             if self._publisher.pending and not roster.dirty and time.monotonic() >= flush_at:
                 flush_at = time.monotonic() + (_FLUSH if self._flush() else _TROUBLE_PAUSE)
-            if not roster.is_idle() or self._wants.all:
+            if not roster.is_idle() or self._wants.all or self._errands.busy:
                 idle_since = now
             elif stop_when_idle and now - idle_since >= roster.settings.linger:
                 return
@@ -205,6 +207,8 @@ class Engine:
                 self._stop = True
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 os.unlink(path)
+            if hint.errand is not None:
+                self._errands.take(hint.errand)
 
     async def _take_wants(self, now: float) -> None:
         """See to what somebody looks at: schedulers are asked also where no job needs it, and logs are fetched."""

@@ -33,6 +33,7 @@ _TEXT: dict[str, Callable[[JobRow], str]] = {
     "backend": attrgetter("backend"),
     "host": lambda row: row.host or "",
     "jid": lambda row: row.jid or "",
+    "queue": lambda row: row.queue or "",
     "workdir": attrgetter("workdir"),
 }
 
@@ -48,7 +49,8 @@ def _percent(text: str) -> float:
 
 
 _NUMBER: dict[str, tuple[Callable[[JobRow], float | None], Callable[[str], float]]] = {
-    "id": (attrgetter("id"), _number),
+    # A foreign job has none.
+    "id": (lambda row: row.id or None, _number),
     "exit": (attrgetter("exit_code"), _number),
     "signal": (attrgetter("signal"), _number),
     "attempt": (attrgetter("attempt"), _number),
@@ -69,9 +71,12 @@ GROUPS = {
 }
 """Words for groups of states that people think in."""
 
-KEYS = ("state", "id", "tag", *_TEXT, *(key for key in _NUMBER if key != "id"))
+_KINDS: dict[str, Test] = {"foreign": attrgetter("foreign"), "own": lambda row: not row.foreign}
+
+KEYS = ("state", "is", "id", "tag", *_TEXT, *(key for key in _NUMBER if key != "id"))
 _EXAMPLES = {
     "state": "state:failed",
+    "is": "is:foreign",
     "id": "id:3-9",
     "tag": "tag:night",
     "elapsed": "elapsed>1h",
@@ -131,8 +136,9 @@ def _implies(word: Word, other: Word) -> bool:
 
 
 def searchable(row: JobRow) -> str:
-    """The text of a row in which plain words are sought; words are folded the same way."""
-    return f"{row.name}\0{row.command}".casefold()
+    """The text of a row in which plain words are sought, for a foreign job its id too; words are folded like it."""
+    text = f"{row.name}\0{row.command}".casefold()
+    return f"{text}\0{row.label}" if row.foreign else text
 
 
 def parse_filter(text: str) -> Test:
@@ -239,6 +245,9 @@ def _key_test(key: str, op: str, value: str) -> Test:
         states = _states(value)
         _refuse(op not in ":=", key, op)
         return lambda row: row.state in states
+    if key == "is":
+        _refuse(op not in ":=", key, op)
+        return _kind_test(value)
     if op in _COMPARE:
         raise FilterError(f"'{key}' is text: use {key}:word or {key}~part")
     if key == "tag":
@@ -280,8 +289,14 @@ def _states(value: str) -> frozenset[State]:
     return frozenset(chosen)
 
 
+def _kind_test(value: str) -> Test:
+    if value not in _KINDS:
+        raise FilterError(f"a job is not '{value}'; there are {', '.join(f'is:{kind}' for kind in _KINDS)}")
+    return _KINDS[value]
+
+
 def _id_test(value: str) -> Test:
-    spans = [_span(word) for word in value.split(",")]
+    spans = [(max(1, first), last) for first, last in map(_span, value.split(","))]
     if len(spans) == 1:
         first, last = spans[0]
         return lambda row: first <= row.id <= last

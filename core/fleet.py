@@ -60,6 +60,10 @@ class Fleet:
         """
         return self._backends.get(name) or await self._open(name, self.environment(env_ref))
 
+    async def for_asking(self, name: str, env: Mapping[str, str]) -> Backend | None:
+        """The same for a client's questions: ``env`` is the client's environment, empty for that of this engine."""
+        return await self._open(name, env or self.environment(None))
+
     async def watch(self, wanted: Mapping[str, Mapping[str, str]], queues: frozenset[str]) -> None:
         """Have these back ends asked also while no job needs it, in these environments, and no others.
 
@@ -67,7 +71,7 @@ class Fleet:
         """
         self._watched, self._queues = frozenset(wanted), queues
         for name, env in wanted.items():
-            await self._open(name, env)
+            await self.for_asking(name, env)
         for name, lane in self.lanes.items():
             self._tell(name, lane)
 

@@ -302,6 +302,7 @@ class JobRow(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """One job as clients see it. Times are epoch seconds, elapsed is seconds.
 
     ``reason`` is a stable word, ``detail`` the same for people, ``expected`` when a scheduler means to start it.
+    ``foreign``: the work directory does not have it, its scheduler does: it has no folder, and 0 for an ``id``.
     Text fields may hold any character: escape them before they reach a terminal.
     """
 
@@ -334,6 +335,13 @@ class JobRow(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     resubmitted_from: int | None = None
     progress: float | None = None
     expected: float | None = None
+    queue: str | None = None
+    foreign: bool = False
+
+    @property
+    def label(self) -> str:
+        """What people call it: the id, or of a foreign job the scheduler's with its back end (``slurm:4711``)."""
+        return f"{self.backend}:{self.jid}" if self.foreign else str(self.id)
 
     @property
     def metadir(self) -> str:
@@ -343,7 +351,8 @@ class JobRow(msgspec.Struct, kw_only=True, frozen=True, gc=False):
 
 def as_object(row: JobRow) -> dict[str, Any]:
     """The object of ``--json`` for a row."""
-    return {**msgspec.to_builtins(row), "metadir": row.metadir}
+    whole = {**msgspec.to_builtins(row), "metadir": row.metadir}
+    return {**whole, "id": None, "metadir": None, "workdir": None} if row.foreign else whole
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -97,6 +97,10 @@ class Lane:
             self._stir()
         self._watched = on
 
+    def look_soon(self) -> None:
+        """Something was done to jobs there that are not ours."""
+        self._stir()
+
     def link_is_back(self) -> None:
         """Ask the scheduler now: its machine answers again."""
         self._plan.back(time.monotonic())

@@ -11,26 +11,26 @@ import anyio
 import anyio.to_thread
 
 from . import metadir, orders
-from .backend import split
 from .catalog import Catalog, Detail
 from .choosing import chosen, prospects
 from .dossier import Dossier, dossier
+from .errands import LOOK, Answer, ForeignName, ForeignOrder, Going, errands_of, outcomes_of
 from .farlog import FarLog
 from .filters import parse_filter, parse_selection
 from .follower import Follower
 from .groups import single_errors
-from .job import ENDED, LOCAL, JobRow, JobSpec, Outcome, State
+from .job import ENDED, LOCAL, JobRow, JobSpec, Outcome, State, is_far
 from .journal import Change
 from .lease import Lease
 from .links import Link, read_links
 from .logcopy import Far, read_far
 from .logfile import Added, LogFile
 from .progress import ProgressReader
-from .seen import QueuesReader, Seen, SeenQueues, read_seen
+from .seen import QueuesReader, Seen, SeenQueues, read_seen, seen_signs
 from .supervisor import ensure_engine
 from .wants import Looking, Want
 from .watch import changes_in
-from .workdir import JOURNAL, WorkDir
+from .workdir import JOURNAL, Errand, WorkDir
 
 _T = TypeVar("_T")
 Stream = Literal["stdout", "stderr"]
@@ -128,6 +128,10 @@ class JobManager:
         """What each scheduler of this work directory said last, when, and which other jobs of yours it has."""
         return await self._call(read_seen, self.workdir)
 
+    async def scheduler_signs(self, backends: Sequence[str]) -> dict[str, int]:
+        """A number for each of these schedulers that changes whenever it said something; asks nobody."""
+        return await self._call(seen_signs, self.workdir, backends)
+
     async def queues(self) -> list[SeenQueues]:
         """What each scheduler told last of its queues and nodes, and when: it is asked while somebody looks at them."""
         return await self._call(self._queues.read)
@@ -151,7 +155,7 @@ class JobManager:
     async def look_at(self, part: str, want: Want) -> None:
         """Tell the engine what this client looks at from now on; ``Want()`` for nothing any more.
 
-        ``part``: for which part of the client; each has a want of its own, to be said again every RENEWAL seconds, and
+        ``part``: for which part of the client; each has a want of its own, to be said again within RENEWAL seconds, and
         given up by ``look_away``. Starts no engine. Raises WorkDirError or OSError where the work directory cannot be
         written.
         """
@@ -316,6 +320,27 @@ class JobManager:
         """Give waiting jobs another priority; those with a higher one start first."""
         return await self._call(orders.set_priority, self.workdir, jobs, value)
 
+    async def order_foreign(self, order: ForeignOrder, jobs: Sequence[ForeignName]) -> dict[tuple[str, str], Outcome]:
+        """Order something of jobs that only their schedulers have; says by back end and id what became of it.
+
+        The engine does it, and is started for it. Raises WorkDirError, SettingsError and EngineFailedError.
+        """
+        outcomes: dict[tuple[str, str], Outcome] = {}
+        for errand in errands_of(order, jobs):
+            outcomes |= outcomes_of(errand, await self.run_errand(errand))
+        return outcomes
+
+    async def run_errand(self, errand: Errand) -> Answer:
+        """Have the engine do something with foreign jobs, and wait for its answer; raises as ``order_foreign``."""
+        going = Going(self.workdir, errand)
+        try:
+            await self._call(going.begin)
+            while (answer := await self._call(going.answer)) is None:
+                await anyio.sleep(LOOK)
+            return answer
+        finally:
+            going.end()
+
     def capabilities(self, backend: str) -> frozenset[str]:
         """What a back end can do beside starting and stopping jobs: "suspend", "resume", "signal". Starts nothing."""
         return frozenset[str](orders.capabilities(backend))
@@ -327,11 +352,6 @@ class JobManager:
     async def ensure_engine(self) -> bool:
         """Start a headless engine unless one drives already; False where that is switched off."""
         return await self._call(ensure_engine, self.workdir)
-
-
-def is_far(backend: str) -> bool:
-    """Whether the files of jobs of this back end are on another machine."""
-    return bool(split(backend)[1])
 
 
 def all_well(rows: Iterable[JobRow]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -52,6 +52,18 @@ class SeenQueues(msgspec.Struct, frozen=True):
 def keep_seen(workdir: WorkDir, seen: Seen) -> None:
     """Write down what a scheduler said. Raises OSError."""
     metadir.write_fact(workdir.path, f"{_PREFIX}{seen.backend}", seen)
+
+
+def seen_signs(workdir: WorkDir, backends: Iterable[str]) -> dict[str, int]:
+    """When these schedulers' words were written down last, as numbers to compare; 0 where they never were."""
+    return {name: _sign(workdir.file(f"{_PREFIX}{name}")) for name in backends}
+
+
+def _sign(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def read_seen(workdir: WorkDir) -> list[Seen]:

@@ -10,7 +10,7 @@ from .job import JobRow
 
 # Rows of neighbouring jobs have most in common: what was seen long ago need not be remembered.
 _REMEMBERED = 4096
-_TEXTS = ("name", "reason", "detail", "backend", "workdir", "command", "cwd", "tags", "host")
+_TEXTS = ("name", "reason", "detail", "backend", "workdir", "command", "cwd", "tags", "host", "queue")
 _TIMES = ("created", "elapsed")
 _NUMBERS = ("array", "array_index")
 

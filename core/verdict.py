@@ -383,4 +383,5 @@ def summarize(job: int, workdir: str, facts: Facts, verdict: Verdict) -> JobRow:
         resubmitted_from=spec.resubmitted_from,
         progress=facts.progress,
         expected=verdict.expected,
+        queue=None if spec.resources.queue is None else _shown(spec.resources.queue),
     )

@@ -39,7 +39,7 @@ class Want(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``schedulers``: the back ends whose jobs it shows; ``queues``: those whose queues it shows; ``logs``: what it
     reads. ``env``: the client's environment, in which its schedulers are asked where no job of the work directory says
-    in which.
+    in which; empty for the engine's own.
     """
 
     schedulers: tuple[str, ...] = ()
@@ -56,19 +56,21 @@ class Looking:
         self._workdir = workdir
         self._name = f"{os.uname().nodename}-{os.getpid()}-{os.urandom(4).hex()}"
         self._want = Want()
+        self._said = 0.0
 
     @property
     def _path(self) -> str:
         return self._workdir.file(f"{_FOLDER}/{self._name}")
 
     def at(self, want: Want) -> None:
-        """Say what is looked at from now on, to be renewed every RENEWAL seconds. Nothing: as ``close``.
+        """Say what is looked at from now on, and again so that it goes on to hold. Nothing: as ``close``.
 
         Raises WorkDirError or OSError where the work directory cannot be written; the client then sees no more than
         is known anyway.
         """
         if want == self._want:
-            self.renew()
+            if time.monotonic() - self._said >= RENEWAL:
+                self.renew()
             return
         if want == Want():
             self.close()
@@ -77,6 +79,7 @@ class Looking:
         self._write()
 
     def _write(self) -> None:
+        self._said = time.monotonic()
         self._workdir.create()
         os.makedirs(self._workdir.file(_FOLDER), mode=0o700, exist_ok=True)
         metadir.write_atomic(self._path, metadir.encode(self._want))
@@ -86,6 +89,7 @@ class Looking:
         """Say that it is still looked at. Raises as ``at``."""
         if self._want == Want():
             return
+        self._said = time.monotonic()
         try:
             os.utime(self._path)
         except FileNotFoundError:

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -35,14 +36,42 @@ class WorkDirError(Exception):
     """A work directory cannot be used for what was asked; the text says why and what to do."""
 
 
+ErrandVerb = Literal["cancel", "hold", "release", "suspend", "resume", "requeue", "signal", "show", "script"]
+
+
+class ErrandFor(msgspec.Struct, frozen=True):
+    """A foreign job: its id, and when its scheduler got it (epoch seconds, 0 if not known): ids are used again."""
+
+    jid: str
+    submitted: float = 0.0
+
+
+class Errand(msgspec.Struct, frozen=True):
+    """What the engine is to do with foreign jobs, to be answered under this ``id``; see ``errands``.
+
+    ``at``: when it was given (epoch seconds); ``env``: the environment in which to ask the scheduler if it is in use
+    by nothing else.
+    """
+
+    id: str
+    backend: str
+    verb: ErrandVerb
+    jobs: tuple[ErrandFor, ...]
+    at: float
+    signal: str = ""
+    force: bool = False
+    env: Mapping[str, str] = {}
+
+
 class Hint(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a client tells the engine: these jobs are new or changed, the settings changed, or stop."""
+    """What a client tells the engine: these jobs are new or changed, the settings changed, stop, or an errand."""
 
     jobs: tuple[int, ...] = ()
     first: int | None = None
     last: int | None = None
     settings: bool = False
     stop: bool = False
+    errand: Errand | None = None
 
     def ids(self) -> Iterable[int]:
         """Every job named."""
@@ -192,12 +221,14 @@ class WorkDir:
 
     # -- hints from clients to the engine
 
-    def tell(self, hint: Hint) -> None:
-        """Leave a hint for the engine and wake it up. Raises OSError if the hint cannot be written."""
+    def tell(self, hint: Hint) -> str:
+        """Leave a hint for the engine and wake it up; returns the hint's path. OSError if it cannot be written."""
         folder = self.file(INBOX)
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        metadir.write_atomic(f"{folder}/{os.urandom(8).hex()}", metadir.encode(hint))
+        path = f"{folder}/{os.urandom(8).hex()}"
+        metadir.write_atomic(path, metadir.encode(hint))
         self.wake()
+        return path
 
     def wake(self) -> None:
         """Ring the engine's bell, if one of this machine listens; it looks into the inbox anyway, a second later."""

@@ -110,7 +110,8 @@ def short_time(then: float | None, now: float) -> str:
 
 def called(row: JobRow) -> str:
     """A job as messages name it: id and name."""
-    return f"job {row.id} {cell(row.name, min(30, max(1, cell_len(one_line(row.name)))))}".rstrip()
+    whom = one_line(row.label) if row.foreign else f"job {row.id}"
+    return f"{whom} {cell(row.name, min(30, max(1, cell_len(one_line(row.name)))))}".rstrip()
 
 
 def short_path(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -9,17 +10,22 @@ from typing import Any
 
 import click
 
+from ..core.blocking import BlockingJobManager
 from ..core.filters import join_terms, parse_filter
-from ..core.job import ENDED, JobRow, State, as_object
+from ..core.foreign import foreign_rows, own_jobs
+from ..core.job import ENDED, LOCAL, JobRow, State, as_object
 from ..core.settings import budget, read_settings
 from ..core.units import duration
 from ..core.waiting import explain
 from ..core.workdir import WorkDir
 from .common import existing, print_json, print_table, undriven_note, workdir_option
+from .text import plain
 
 _ENDED_SHOWN = 100
+# Seconds that a scheduler has to answer.
+_PATIENCE = 20.0
 _SORTS: dict[str, Callable[[JobRow], Any]] = {
-    "id": lambda row: row.id,
+    "id": lambda row: row.id or None,
     "name": lambda row: row.name.casefold(),
     "state": lambda row: str(row.state),
     "elapsed": lambda row: row.elapsed,
@@ -34,6 +40,7 @@ _SORTS: dict[str, Callable[[JobRow], Any]] = {
 @click.command()
 @click.option("--all", "everything", is_flag=True, help="Every job, not only the active and the 100 newest ended ones.")
 @click.option("--json", "as_json", is_flag=True, help="Every job as JSON, for programs.")
+@click.option("--foreign", is_flag=True, help="Also your jobs in schedulers that were not submitted by jobtui.")
 @click.option("-q", "--quiet", is_flag=True, help="Ids only, one per line.")
 @click.option("--sort", "field", type=click.Choice(list(_SORTS)), default="id", help="By what to sort [default: id].")
 @click.option("-r", "--reverse", is_flag=True, help="The highest first; what has no value stays last.")
@@ -42,6 +49,7 @@ _SORTS: dict[str, Callable[[JobRow], Any]] = {
 def ls(
     everything: bool,
     as_json: bool,
+    foreign: bool,
     quiet: bool,
     field: str,
     reverse: bool,
@@ -58,27 +66,31 @@ def ls(
     Examples:
       jobtui ls
       jobtui ls state:failed name~align
+      jobtui ls --foreign is:foreign               what sbatch or qsub made, not jobtui
       jobtui ls --all --sort elapsed --reverse
       jobtui ls --json | jq '.[] | select(.elapsed > 60) | .id'
     """
-    if not workdir.exists():
+    if not workdir.exists() and not foreign:
         if as_json:
             click.echo("[]")
         else:
             click.echo(f"jobtui: there are no jobs yet in {workdir.path}", err=True)
         return
-    manager = existing(workdir)
+    manager = BlockingJobManager(workdir)
     test = parse_filter(join_terms(filter_words))
+    others = _foreign(manager) if foreign else []
     complete = everything or as_json or quiet or bool(filter_words)
-    rows = manager.catalog.all() if complete else manager.catalog.recent(_ENDED_SHOWN)
+    rows: list[JobRow] = []
+    if workdir.exists():
+        rows = manager.catalog.all() if complete else manager.catalog.recent(_ENDED_SHOWN)
     if not quiet:
         rows = manager.with_progress(rows)
-    rows = _sorted([row for row in rows if test(row)], field, reverse=reverse)
+    rows = _sorted([row for row in [*rows, *others] if test(row)], field, reverse=reverse)
     if as_json:
         print_json(list(map(as_object, rows)))
         return
     if quiet:
-        click.echo("".join(f"{row.id}\n" for row in rows), nl=False)
+        click.echo("".join(f"{row.label}\n" for row in rows), nl=False)
         return
     if not rows:
         click.echo("jobtui: no job matches" if filter_words else "jobtui: there are no jobs yet", err=True)
@@ -86,7 +98,28 @@ def ls(
     _print_jobs(rows)
     if sys.stdout.isatty() and not complete and sum(row.state in ENDED for row in rows) == _ENDED_SHOWN:
         click.echo(f"(the newest {_ENDED_SHOWN} ended jobs; jobtui ls --all shows every one)", err=True)
-    undriven_note(manager, rows)
+    undriven_note(manager, [row for row in rows if not row.foreign])
+
+
+def _foreign(manager: BlockingJobManager) -> list[JobRow]:
+    """The person's jobs that schedulers have and the work directory has not, as the engine hears of them now."""
+    from ..core.choosing import within_reach
+
+    own = manager.catalog.all() if manager.workdir.exists() else []
+    used = {row.backend for row in own if row.state not in ENDED and row.backend != LOCAL}
+    names = sorted(used | set(within_reach(os.environ)))
+    if not names:
+        click.echo("jobtui: the commands of no scheduler are on the PATH here", err=True)
+        return []
+    all_asked = manager.ask_schedulers(names, _PATIENCE)
+    seen = manager.schedulers()
+    if not all_asked:
+        click.echo("jobtui: not all schedulers were asked; this is what is known of them", err=True)
+    answered = [one for one in seen if one.at]
+    for one in seen:
+        if one.trouble and (one.at or not answered):
+            click.echo(f"jobtui: {one.backend}: {plain(one.trouble)}", err=True)
+    return foreign_rows(seen, own_jobs(own, seen), time.time())
 
 
 def _sorted(rows: list[JobRow], field: str, *, reverse: bool) -> list[JobRow]:
@@ -101,7 +134,7 @@ def _print_jobs(rows: list[JobRow]) -> None:
     heads = [">ID", "NAME", "STATE", "BACKEND", ">TRY", ">ELAPSED", ">EXIT", "COMMAND"]
     lines = [
         (
-            str(row.id),
+            row.label,
             row.name,
             _state_words(row),
             row.backend,

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import anyio
 import click
 
+from ..core.job import is_far
 from ..core.logfile import LogFile
-from ..core.manager import JobManager, Stream, is_far
+from ..core.manager import JobManager, Stream
 from ..core.workdir import WorkDir
 from .cmd_run import copy_log, write_out
 from .common import chosen, existing, fail, workdir_option

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import click
 
+from ..core.errands import ForeignOrder
 from ..core.job import ENDED, JobRow
 from ..core.workdir import WorkDir
-from .common import chosen, existing, report, workdir_option
+from .common import chosen, existing, give, report, workdir_option
 from .spec_options import SIGNAL
 
 _JOBS = click.argument("jobs", nargs=-1, required=True)
@@ -29,16 +31,21 @@ def cancel(force: bool, workdir: WorkDir, jobs: tuple[str, ...]) -> None:
       jobtui cancel 12
       jobtui cancel 3-9 15
       jobtui cancel state:queued name~align
+      jobtui cancel slurm:4711                     one that sbatch made, not jobtui
     """
-    manager = existing(workdir)
-    report(manager.cancel(_ids(_active_if_filtered(chosen(manager, jobs), jobs)), force=force))
+    give(
+        workdir,
+        jobs,
+        lambda manager, words: manager.cancel(_ids(_active_if_filtered(chosen(manager, words), words)), force=force),
+        ForeignOrder("cancel", force=force),
+    )
 
 
 def _ids(rows: list[JobRow]) -> list[int]:
     return [row.id for row in rows]
 
 
-def _active_if_filtered(rows: list[JobRow], words: tuple[str, ...]) -> list[JobRow]:
+def _active_if_filtered(rows: list[JobRow], words: Sequence[str]) -> list[JobRow]:
     """Without the ended jobs, unless each job was named by itself: they are no error where a range finds them."""
     if all(word.replace(",", "").isdigit() for word in words):
         return rows
@@ -75,8 +82,12 @@ def requeue(workdir: WorkDir, jobs: tuple[str, ...]) -> None:
     Examples:
       jobtui requeue 12
     """
-    manager = existing(workdir)
-    report(manager.requeue(_ids(_active_if_filtered(chosen(manager, jobs), jobs))))
+    give(
+        workdir,
+        jobs,
+        lambda manager, words: manager.requeue(_ids(_active_if_filtered(chosen(manager, words), words))),
+        ForeignOrder("requeue"),
+    )
 
 
 @click.command()
@@ -84,8 +95,7 @@ def requeue(workdir: WorkDir, jobs: tuple[str, ...]) -> None:
 @_JOBS
 def hold(workdir: WorkDir, jobs: tuple[str, ...]) -> None:
     """Keep waiting jobs from starting until they are released."""
-    manager = existing(workdir)
-    report(manager.hold(_ids(chosen(manager, jobs))))
+    give(workdir, jobs, lambda manager, words: manager.hold(_ids(chosen(manager, words))), ForeignOrder("hold"))
 
 
 @click.command()
@@ -93,8 +103,7 @@ def hold(workdir: WorkDir, jobs: tuple[str, ...]) -> None:
 @_JOBS
 def release(workdir: WorkDir, jobs: tuple[str, ...]) -> None:
     """Let held jobs start."""
-    manager = existing(workdir)
-    report(manager.release(_ids(chosen(manager, jobs))))
+    give(workdir, jobs, lambda manager, words: manager.release(_ids(chosen(manager, words))), ForeignOrder("release"))
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -127,8 +136,12 @@ def signal(name: str, workdir: WorkDir, jobs: tuple[str, ...]) -> None:
       jobtui signal USR1 12
       jobtui signal HUP state:running name~server
     """
-    manager = existing(workdir)
-    report(manager.signal(_ids(chosen(manager, jobs)), name))
+    give(
+        workdir,
+        jobs,
+        lambda manager, words: manager.signal(_ids(chosen(manager, words)), name),
+        ForeignOrder("signal", signal=name),
+    )
 
 
 @click.command()
@@ -139,8 +152,7 @@ def suspend(workdir: WorkDir, jobs: tuple[str, ...]) -> None:
 
     They keep their memory and their slots, and their time limits go on.
     """
-    manager = existing(workdir)
-    report(manager.suspend(_ids(chosen(manager, jobs))))
+    give(workdir, jobs, lambda manager, words: manager.suspend(_ids(chosen(manager, words))), ForeignOrder("suspend"))
 
 
 @click.command()
@@ -148,8 +160,7 @@ def suspend(workdir: WorkDir, jobs: tuple[str, ...]) -> None:
 @_JOBS
 def resume(workdir: WorkDir, jobs: tuple[str, ...]) -> None:
     """Let suspended jobs go on."""
-    manager = existing(workdir)
-    report(manager.resume(_ids(chosen(manager, jobs))))
+    give(workdir, jobs, lambda manager, words: manager.resume(_ids(chosen(manager, words))), ForeignOrder("resume"))
 
 
 @click.command()

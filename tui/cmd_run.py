@@ -12,9 +12,9 @@ import click
 import msgspec
 
 from ..core.blocking import BlockingJobManager
-from ..core.job import JobRow, JobSpec, State
+from ..core.job import JobRow, JobSpec, State, is_far
 from ..core.logfile import LogFile
-from ..core.manager import JobManager, Stream, is_far
+from ..core.manager import JobManager, Stream
 from ..core.workdir import WorkDir
 from .common import workdir_option
 from .fetching import Fetching

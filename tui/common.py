@@ -10,11 +10,14 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from ..core.backend import installed as backends_installed
 from ..core.blocking import BlockingJobManager
-from ..core.filters import parse_selection
+from ..core.errands import ForeignName, ForeignOrder
+from ..core.filters import is_filter, parse_selection
+from ..core.foreign import split_name
 from ..core.job import ENDED, JobRow, Outcome, State
 from ..core.units import counted
-from ..core.workdir import WorkDir
+from ..core.workdir import ErrandFor, WorkDir
 from .text import fit, plain, width
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -98,13 +101,46 @@ def chosen(manager: BlockingJobManager, words: Sequence[str]) -> list[JobRow]:
     return rows
 
 
+def foreign_names(words: Sequence[str]) -> tuple[list[ForeignName], list[str]]:
+    """The foreign jobs among the words of a command line (``slurm:4711``), and the other words."""
+    pairs = [(word, None if is_filter(word) else split_name(word)) for word in words]
+    named = [(name[0], ErrandFor(name[1])) for _, name in pairs if name is not None]
+    known = backends_installed() if named else {}
+    for backend, _ in named:
+        if backend.partition("@")[0] not in known:
+            fail(f"there is no back end called '{backend}' (installed: {', '.join(sorted(known))})", 2)
+    return named, [word for word, name in pairs if name is None]
+
+
+def give(
+    workdir: WorkDir,
+    words: Sequence[str],
+    own: Callable[[BlockingJobManager, Sequence[str]], Iterable[Outcome]],
+    order: ForeignOrder,
+) -> NoReturn:
+    """Give an order to the jobs that words mean: ``own`` gives it to those of the work directory."""
+    foreign, rest = foreign_names(words)
+    good = report_some(own(existing(workdir), rest)) if rest else True
+    if foreign:
+        outcomes = BlockingJobManager(workdir).order_foreign(order, foreign)
+        for (backend, jid), outcome in outcomes.items():
+            good &= outcome.done
+            click.echo(f"{backend}:{plain(jid)}: {plain(outcome.words)}", err=not outcome.done)
+    sys.exit(0 if good else 1)
+
+
 def report(outcomes: Iterable[Outcome]) -> NoReturn:
     """Print what became of each order, and end with 1 if one could not be carried out."""
-    bad = False
+    sys.exit(0 if report_some(outcomes) else 1)
+
+
+def report_some(outcomes: Iterable[Outcome]) -> bool:
+    """Print what became of each order; whether all could be carried out."""
+    good = True
     for outcome in outcomes:
-        bad |= not outcome.done
+        good &= outcome.done
         click.echo(f"job {outcome.job}: {plain(outcome.words)}", err=not outcome.done)
-    sys.exit(1 if bad else 0)
+    return good
 
 
 def print_json(value: object) -> None:

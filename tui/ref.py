@@ -22,5 +22,17 @@ class ArrayRef:
     array: int
 
 
-Line = Ref | ArrayRef
+@dataclass(frozen=True, slots=True, order=True)
+class ForeignRef:
+    """A job that the work directory ``place`` does not have, but the scheduler of ``backend``, by its id there."""
+
+    place: int
+    backend: str
+    jid: str
+
+
+JobRef = Ref | ForeignRef
+"""A job that the screen lists."""
+
+Line = JobRef | ArrayRef
 """What a line of the table stands for."""

@@ -52,7 +52,7 @@ SIGNAL = _Read("signal", parse_signal)
 _OPTIONS = [
     click.option("--name", help="Name of the job [default: its program's name]."),
     click.option("--tag", "tags", multiple=True, help="A tag, to find the job by; may be repeated."),
-    click.option("--cwd", metavar="DIR", help="Directory to run in [default: this one]."),
+    click.option("--cwd", metavar="DIR", help="Directory to run in [default: this one; on another machine its home]."),
     click.option("--env", type=VARIABLE, multiple=True, metavar="K=V", help="Set a variable (K alone: as it is here)."),
     click.option("--secret", type=VARIABLE, multiple=True, metavar="K=V", help="Like --env, but never shown."),
     click.option("--stdin", metavar="FILE", help="Read standard input from a file [default: nothing]."),
@@ -78,7 +78,9 @@ _OPTIONS = [
     click.option("--at", type=TIME, help="Start not before a time (18:30, 2026-12-01T08:00, +2h)."),
     click.option("--hold", is_flag=True, help="Do not start it before it is released."),
     click.option(
-        "-b", "--backend", help="Where it runs: local, slurm, auto (a scheduler if there is one) [default: local]."
+        "-b",
+        "--backend",
+        help="Where it runs: local, slurm, auto (a scheduler if there is one), ssh@HOST, slurm@HOST [default: local].",
     ),
     click.option("--queue", "--partition", "queue", help="Queue or partition of the scheduler."),
     click.option("--account", help="Account that the scheduler books it on."),

@@ -11,9 +11,9 @@ from typing import Any
 
 import anyio
 import pytest
-from far_kit import Link, install_ssh
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ssh_kit import Link, install_ssh
 
 from jobtui.backends import far as far_module
 from jobtui.backends import fartext

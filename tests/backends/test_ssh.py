@@ -11,9 +11,9 @@ from typing import Any
 
 import anyio
 import pytest
-from far_kit import Link, install_ssh
 from hypothesis import given
 from hypothesis import strategies as st
+from ssh_kit import Link, install_ssh
 
 from jobtui.backends.farjobs import seen_in
 from jobtui.backends.ssh import judged

@@ -128,6 +128,7 @@ cut_off() {
     local pid
     # shellcheck disable=SC2046
     pid=$(daemon) && end $(served "$pid")
+    return 0
 }
 
 down() {

@@ -82,7 +82,7 @@ def ends(rows: list[JobRow]) -> list[tuple[str, str | None, int | None]]:
 
 
 def connections(sshd: Cluster) -> int:
-    text = subprocess.run(["pgrep", "-fc", "^sshd: alice"], capture_output=True, text=True).stdout
+    text = subprocess.run(["pgrep", "-fc", "^sshd: alice@notty"], capture_output=True, text=True).stdout
     return int(text or 0)
 
 

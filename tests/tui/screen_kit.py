@@ -17,6 +17,7 @@ from textual import events
 from textual.pilot import Pilot
 
 from jobtui.core import JobManager, JobRow, JobSpec, State, WorkDir
+from jobtui.core.errands import ForeignName, ForeignOrder
 from jobtui.core.index import Indexed, IndexWriter
 from jobtui.core.job import ENDED, IN_FLIGHT, Accepted, Begin, End, Outcome, Process, Submitting
 from jobtui.core.journal import JournalWriter
@@ -25,7 +26,7 @@ from jobtui.core.metadir import record_answer, write_fact
 from jobtui.core.settings import Settings
 from jobtui.core.workdir import INDEX, JOURNAL, LEASE, SETTINGS, new_tag
 from jobtui.tui.ref import Ref
-from jobtui.tui.screen import desk
+from jobtui.tui.screen import desk, others
 from jobtui.tui.screen.desk import JobScreen
 from jobtui.tui.screen.jobapp import JobApp
 from jobtui.tui.screen.keymap import Keymap
@@ -151,6 +152,7 @@ class Recorder(JobManager):
     def __init__(self, workdir: WorkDir) -> None:
         super().__init__(workdir)
         self.orders: list[tuple[str, tuple[int, ...]]] = []
+        self.foreign_orders: list[tuple[ForeignOrder, tuple[ForeignName, ...]]] = []
 
     def _note(self, order: str, jobs: Sequence[int]) -> list[Outcome]:
         self.orders.append((order, tuple(jobs)))
@@ -184,6 +186,10 @@ class Recorder(JobManager):
     async def set_priority(self, jobs: Sequence[int], value: int) -> list[Outcome]:
         return self._note(f"priority {value}", jobs)
 
+    async def order_foreign(self, order: ForeignOrder, jobs: Sequence[ForeignName]) -> dict[tuple[str, str], Outcome]:
+        self.foreign_orders.append((order, tuple(jobs)))
+        return {(backend, job.jid): Outcome(0, True, f"{order.verb} noted") for backend, job in jobs}
+
     async def remove(self, jobs: Sequence[int]) -> list[Outcome]:
         return self._note("remove", jobs)
 
@@ -194,11 +200,13 @@ def on_screen(
     size: tuple[int, int] = (100, 30),
     *,
     config: str = "",
+    schedulers: Sequence[str] = (),
     **environment: str,
 ) -> JobApp:
     """Open the screen on these work directories, run ``body`` with it, and close it as the command line does.
 
     It has a home of its own beside the first work directory, with ``config`` as its config.toml.
+    ``schedulers``: those whose commands are on the PATH, as far as the screen knows.
     """
     places = [where] if isinstance(where, Site | JobManager) else list(where)
     home = Path(places[0].workdir.path).parent / "home"
@@ -219,6 +227,7 @@ def on_screen(
     # What goes by time in the screen must not do so under a test on a slow machine: messages, double clicks.
     with (
         mock.patch.dict(os.environ, mine),
+        mock.patch.object(others, "within_reach", lambda _env: list(schedulers)),
         mock.patch.object(desk, "_MESSAGE_STAYS", 600.0),
         mock.patch.object(JobApp, "CLICK_CHAIN_TIME_THRESHOLD", 60.0),
     ):

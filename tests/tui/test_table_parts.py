@@ -136,7 +136,8 @@ def test_accents_are_not_piled_over_other_lines() -> None:
 def test_every_column_says_something_of_a_job_and_of_an_array_whatever_is_missing() -> None:
     full = row(
         7, State.RUNNING, reason="exit-code", detail="d", jid="4", host="h", tags=("a", "b"), created=1.0, started=2.0,
-        array=7, array_index=0, progress=0.5, attempt=2, memory=2**30, gpus=1, cwd="/c", command="run", exit_code=1,
+        array=7, array_index=0, progress=0.5, attempt=2, queue="q", memory=2**30, gpus=1, cwd="/c", command="run",
+        exit_code=1,
     )  # fmt: skip
     for job in (full, row(1), row(2, State.UNKNOWN, created=None)):
         rows = {0: job}

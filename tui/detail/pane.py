@@ -89,7 +89,7 @@ class DetailPane(Vertical):
 
     def show(self, manager: JobManager | None, row: JobRow | None) -> None:
         """Show this job, or none; call it again when its row changed."""
-        shown = Shown(manager, row.id) if manager is not None and row is not None else None
+        shown = Shown(manager, row.id) if manager is not None and row is not None and not row.foreign else None
         changed, self._row = row != self._row, row
         if shown != self._shown:
             self._shown, self._dossier, self._words, self._script = shown, None, "", False

@@ -12,8 +12,8 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.timer import Timer
 
-from ...core.job import ENDED, JobRow
-from ...core.manager import JobManager, is_far
+from ...core.job import ENDED, JobRow, is_far
+from ...core.manager import JobManager
 from ...core.units import size as size_words
 from ..bar import Bar
 from ..celltext import words_of
@@ -125,7 +125,7 @@ class LogPane(Vertical):
 
     def _to_show(self) -> Shown | None:
         row, old = self._row, self._shown
-        if row is None or self._manager is None:
+        if row is None or row.foreign or self._manager is None:
             return None
         workdir = self._manager.workdir.path
         attempt = row.attempt

@@ -125,6 +125,13 @@ LIST_ACTIONS = (
     ),
     _list("sort-reverse", "Reverse the order", "Sort the other way round", ("I",), lambda d: d.lists.sort_reverse()),
     _list("expand", "Unfold an array", "Show the tasks of an array, or hide them", ("x",), lambda d: d.lists.unfold()),
+    _list(
+        "foreign",
+        "Foreign jobs",
+        "Show your jobs that sbatch, qsub or bsub made too, or hide them",
+        ("O",),
+        lambda d: d.others.toggle(),
+    ),
     _list("columns", "Columns", "Choose and order the columns", ("C",), lambda d: d.lists.choose_columns()),
 )
 

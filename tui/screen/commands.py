@@ -22,9 +22,9 @@ class Done:
     outcome: str
 
 
-def command_line(workdir: str, words: Sequence[str], ids: Iterable[int]) -> str:
-    """The command that gives an order, whose own words these are, to jobs of a work directory."""
-    return shlex.join(["jobtui", "-w", workdir, *words, id_ranges(ids)])
+def command_line(workdir: str, words: Sequence[str], ids: Sequence[int], foreign: Iterable[str] = ()) -> str:
+    """The command that gives an order, whose own words these are, to jobs of a work directory and foreign ones."""
+    return shlex.join(["jobtui", "-w", workdir, *words, *([id_ranges(ids)] if ids else []), *foreign])
 
 
 class CommandLog:

@@ -23,7 +23,8 @@ class ScreenSettings(msgspec.Struct, frozen=True):
     ``preset``: the keys to start from. ``layout``: table and log side by side, one above the other, one at a time,
     or by the size of the terminal. ``symbols``: the shapes of the states; "auto" goes by the terminal. ``mouse``:
     whether the screen takes it. ``fps``: frames per second at most. ``confirm_own``: whether cancelling a single job
-    that has not started yet is asked for too.
+    that has not started yet is asked for too. ``foreign``: whether jobs are shown too that were not submitted by
+    jobtui, which needs an engine to ask their schedulers.
     """
 
     preset: Literal["default", "k9s", "htop"] = "default"
@@ -33,6 +34,7 @@ class ScreenSettings(msgspec.Struct, frozen=True):
     mouse: bool = True
     fps: Annotated[int, msgspec.Meta(ge=1, le=30)] = 30
     confirm_own: bool = True
+    foreign: bool = True
 
 
 class NotifySettings(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ from ..bar import Bar
 from ..celltext import one_line
 from ..detail.pane import DetailPane
 from ..log.pane import LogPane
+from ..ref import Ref
 from ..table.filterbar import FilterBar
 from ..table.joblist import JobList
 from ..table.jobtable import JobTable
@@ -31,6 +32,7 @@ from .giver import Giver, Ordered
 from .keymap import Keymap
 from .listing import Listing
 from .memory import Memory, labels
+from .others import Others
 from .terminal import repaint
 from .tools import Copied, Tools
 
@@ -64,6 +66,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
         self.giver = Giver(self)
         self.lists = Listing(self)
         self.tools = Tools(self, memory, keymap)
+        self.others = Others(self)
         self.paused = self._followed = False
         self.message = ""
         self._message_timer: Timer | None = None
@@ -104,6 +107,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
             self.run_worker(feeds.watch_engine(place, lambda place=place: self._undriven(place), self.post_message))
             self.run_worker(feeds.watch_links(place, self.post_message))
         self.run_worker(feeds.watch_progress(self._in_view, self.post_message))
+        self.others.start()
 
     # -- what workers and panes tell
 
@@ -112,6 +116,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
         place = self.places[message.place]
         place.trouble = ""
         self.table.extend(place.index, message.rows)
+        self.others.note(place.index, message.rows)
         place.loaded = message.last
         if message.last:
             self.table.set_loaded(all(place.loaded for place in self.places))
@@ -121,12 +126,13 @@ class JobScreen(Screen[None], inherit_bindings=False):
         """Show changes, and tell of ends."""
         self.tools.tell_ends(message.place, message.changes)
         self.table.apply(message.place, message.changes)
+        self.others.note(message.place, [change.row for change in message.changes if change.row is not None])
         self.jobs_changed()
 
     def on_trouble(self, message: feeds.Trouble) -> None:
         """Say that a work directory cannot be read."""
         place = self.places[message.place]
-        known = any(ref.place == place.index for ref in self.jobs.rows)
+        known = any(isinstance(ref, Ref) and ref.place == place.index for ref in self.jobs.rows)
         # Before anybody submitted a job there is no directory; it is made with the first one.
         if message.gone and not known and not place.trouble:
             place.trouble = ""
@@ -154,6 +160,10 @@ class JobScreen(Screen[None], inherit_bindings=False):
     def on_progressed(self, message: feeds.Progressed) -> None:
         """Show how far jobs are."""
         self.table.set_progress(message.progress)
+
+    def on_foreign_seen(self, message: feeds.ForeignSeen) -> None:
+        """Show the jobs that schedulers have and no work directory."""
+        self.others.seen(message.place, message.seen)
 
     def on_failed(self, message: feeds.Failed) -> None:
         """Say what could not be done."""
@@ -284,7 +294,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
             paused=self.paused,
             waiting=jobs.waiting if self.paused else 0,
             loading=not all(place.loaded or place.trouble for place in self.places),
-            undriven=header.undriven(jobs.counts),
+            undriven=sum(header.undriven(jobs.own_counts(place.index)) for place in self.places),
             filter=jobs.filter_text,
             shown=jobs.shown,
             total=jobs.total,
@@ -344,6 +354,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
         """Close the screen; the jobs go on."""
         self.memory.collect(self)
         self.tools.stop()
+        self.others.stop()
         self.app.exit()
 
     def pause(self) -> None:
@@ -371,7 +382,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
 
     def _follow(self, place: feeds.Place) -> None:
         def shown() -> list[int]:
-            return [ref.job for ref in self.jobs.rows if ref.place == place.index]
+            return [ref.job for ref in self.jobs.rows if isinstance(ref, Ref) and ref.place == place.index]
 
         following = feeds.follow_jobs(place, shown, self.post_message)
         self.run_worker(following, group=f"follow-{place.index}", exclusive=True)
@@ -382,7 +393,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
         return [(place, row) for place, row in seen if row is not None]
 
     def _undriven(self, place: feeds.Place) -> bool:
-        return place.loaded and header.undriven(self.jobs.counts_of(place.index)) > 0
+        return place.loaded and header.undriven(self.jobs.own_counts(place.index)) > 0
 
     def _why_empty(self) -> str:
         """What to say where there are no jobs at all."""

@@ -14,7 +14,7 @@ from textual.widgets import Button, Input, Static
 
 from ...core.job import JobRow, Outcome
 from ..celltext import STATE_STYLES, one_line
-from ..ref import Ref
+from ..ref import JobRef
 from .orders import Abilities, Order, count
 
 _NAMED = 10
@@ -36,12 +36,12 @@ BOX = """
     }
 """
 
-Find = Callable[[Ref], JobRow | None]
+Find = Callable[[JobRef], JobRow | None]
 Can = Callable[[JobRow], Abilities]
-Call = Callable[[Ref], str]
+Call = Callable[[JobRef], str]
 
 
-def jobs_text(refs: Sequence[Ref], order: Order, find: Find, can: Can, call: Call) -> Text:
+def jobs_text(refs: Sequence[JobRef], order: Order, find: Find, can: Can, call: Call) -> Text:
     """The jobs that an order is for, as they are now."""
     text = Text()
     for ref in refs[:_NAMED]:
@@ -73,7 +73,7 @@ class ConfirmDialog(ModalScreen[bool]):
         Binding("left,right,tab,shift+tab,h,l", "app.focus_next"),
     ]
 
-    def __init__(self, order: Order, refs: tuple[Ref, ...], find: Find, can: Can, call: Call, hidden: int) -> None:
+    def __init__(self, order: Order, refs: tuple[JobRef, ...], find: Find, can: Can, call: Call, hidden: int) -> None:
         """Ask about these jobs; ``find`` gives a row as it is now, ``call`` what the job is called.
 
         ``hidden``: how many of them are out of sight.
@@ -222,7 +222,7 @@ class Notice(ModalScreen[None]):
 class ReportDialog(Notice):
     """What became of an order, job by job: what was not done comes first."""
 
-    def __init__(self, order: Order, outcomes: Mapping[Ref, Outcome], call: Call) -> None:
+    def __init__(self, order: Order, outcomes: Mapping[JobRef, Outcome], call: Call) -> None:
         """Show these outcomes; ``call`` gives what a job is called."""
         body = Text()
         for ref, outcome in sorted(outcomes.items(), key=lambda item: item[1].done)[:_REPORTED]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass
 from typing import cast
 
 import anyio
 from textual.message import Message
 
+from ...core.foreign import OLD
 from ...core.job import JobRow, State
 from ...core.journal import Change
 from ...core.manager import JobManager
+from ...core.seen import Seen
+from ...core.wants import Want
 from ..celltext import words_of
 from ..ref import Ref
 from .linkwords import LinkWords, link_words
@@ -25,6 +30,9 @@ _ENGINE_LOOK = 1.0
 _MISSING_LOOK = 1.0
 _PROGRESS_LOOK = 2.0
 _LINK_LOOK = 1.0
+_SCHEDULERS_LOOK = 1.0
+# Seconds between two engines that are started to ask schedulers.
+_ENGINE_PAUSE = 30.0
 
 
 @dataclass
@@ -94,6 +102,15 @@ class Progressed(Message):
         self.progress = progress
 
 
+class ForeignSeen(Message):
+    """What schedulers said last of all jobs of the person."""
+
+    def __init__(self, place: int, seen: list[Seen]) -> None:
+        """Carry it."""
+        super().__init__()
+        self.place, self.seen = place, seen
+
+
 class Failed(Message):
     """Something asked of a manager could not be done."""
 
@@ -160,6 +177,41 @@ async def watch_links(place: Place, post: Post) -> None:
         await anyio.sleep(_LINK_LOOK)
 
 
+async def watch_schedulers(place: Place, wanted: Callable[[], Iterable[str] | None], post: Post) -> None:
+    """Have the engine ask the schedulers that are ``wanted`` (None: not known yet), and tell what it hears.
+
+    What it heard last is told at once. A work directory that cannot be written is shown as it is.
+    """
+    manager = place.manager
+    signs: dict[str, int] | None = None
+    told_old, engine_at, failed = 0.0, 0.0, False
+    while True:
+        names = wanted()
+        now = time.monotonic()
+        if names is not None:
+            names = tuple(sorted(names))
+            try:
+                new = await manager.scheduler_signs(names)
+                if new != signs or (names and now - told_old >= OLD):
+                    signs, told_old = new, now
+                    post(ForeignSeen(place.index, await manager.schedulers() if any(new.values()) else []))
+                await manager.look_at("schedulers", Want(schedulers=names, env=dict(os.environ) if names else {}))
+                if names and now >= engine_at and await manager.engine() is None:
+                    engine_at = now + _ENGINE_PAUSE
+                    await manager.ensure_engine()
+                failed = False
+            except NO_BUGS as error:
+                if not failed and not _is_read_only(error):
+                    post(Failed(words_of(error)))
+                failed = True
+        await anyio.sleep(_SCHEDULERS_LOOK)
+
+
+def _is_read_only(error: Exception) -> bool:
+    why = error if isinstance(error, OSError) else error.__cause__
+    return isinstance(why, OSError) and why.errno in (errno.EACCES, errno.EROFS, errno.EPERM)
+
+
 async def watch_progress(in_view: Callable[[], list[tuple[Place, JobRow]]], post: Post) -> None:
     """Tell how far the running jobs in view are."""
     before: dict[Ref, float] = {}
@@ -167,7 +219,7 @@ async def watch_progress(in_view: Callable[[], list[tuple[Place, JobRow]]], post
         found: dict[Ref, float] = {}
         jobs: dict[int, tuple[Place, list[int]]] = {}
         for place, row in in_view():
-            if row.state in (State.RUNNING, State.SUSPENDED):
+            if row.state in (State.RUNNING, State.SUSPENDED) and not row.foreign:
                 jobs.setdefault(place.index, (place, []))[1].append(row.id)
         for place, ids in jobs.values():
             with contextlib.suppress(OSError):

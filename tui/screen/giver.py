@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from ...core.errands import ForeignName, named
 from ...core.filters import id_ranges
 from ...core.job import ENDED, WAITING, JobRow, Outcome, State
 from ..celltext import called, one_line, words_of
-from ..ref import Ref
+from ..ref import ForeignRef, JobRef, Ref
 from .orders import (
     CANCEL,
     NO_BUGS,
@@ -39,10 +40,15 @@ _SLIPPED = 0.5
 _LOOKED_AT = 200
 
 
+def _identity(row: JobRow) -> object:
+    """What a job that takes an order must still have when it gets it: ids of schedulers are used again."""
+    return row.submitted if row.foreign else row.attempt
+
+
 class Ordered(Message):
     """What became of an order."""
 
-    def __init__(self, order: Order, outcomes: dict[Ref, Outcome]) -> None:
+    def __init__(self, order: Order, outcomes: dict[JobRef, Outcome]) -> None:
         """Carry the outcomes."""
         super().__init__()
         self.order, self.outcomes = order, outcomes
@@ -59,7 +65,7 @@ class Giver:
 
     # -- which jobs
 
-    def targets(self, order: Order) -> tuple[Ref, ...]:
+    def targets(self, order: Order) -> tuple[JobRef, ...]:
         """The jobs that the order means: the marked ones, else the cursor's; of an array only those to be retried."""
         jobs = self._desk.table.jobs
         refs = jobs.targets()
@@ -93,9 +99,11 @@ class Giver:
         jobs = self._desk.table.jobs
         if len(jobs.marks) > 1:
             return "this works on one job at a time"
+        if isinstance(self.single(), ForeignRef):
+            return "it was not submitted by jobtui"
         return "" if self.single() is not None else "there is no job"
 
-    def single(self) -> Ref | None:
+    def single(self) -> JobRef | None:
         """The one job meant, if it is one; of an array the task that its row stands for."""
         jobs = self._desk.table.jobs
         if len(jobs.marks) == 1:
@@ -122,7 +130,7 @@ class Giver:
         else:
             self.give(order, refs)
 
-    def _refused(self, order: Order, refs: Sequence[Ref]) -> bool:
+    def _refused(self, order: Order, refs: Sequence[JobRef]) -> bool:
         """Say why none of the jobs meant can take the order, if that is so."""
         why = self.refusal(order, len(refs))
         if not why:
@@ -133,9 +141,11 @@ class Giver:
         self._desk.say(f"{who} {can} {order.past}: {why}" if who else why, bad=True)
         return True
 
-    def called(self, ref: Ref) -> str:
+    def called(self, ref: JobRef) -> str:
         """What messages call a job; among several work directories with the one that it is in."""
         row, places = self._desk.table.jobs.row(ref), self._desk.places
+        if isinstance(ref, ForeignRef):
+            return called(row) if row is not None else one_line(f"{ref.backend}:{ref.jid}")
         words = called(row) if row is not None else f"job {ref.job}"
         return f"{words} in {one_line(places[ref.place].label)}" if len(places) > 1 else words
 
@@ -153,11 +163,11 @@ class Giver:
         unasked = order is CANCEL and row.state in WAITING and not self._desk.memory.config.screen.confirm_own
         return order.asks == "always" and not unasked
 
-    def _ask(self, order: Order, refs: tuple[Ref, ...]) -> None:
+    def _ask(self, order: Order, refs: tuple[JobRef, ...]) -> None:
         from .dialogs import ConfirmDialog
 
         jobs = self._desk.table.jobs
-        attempts = {ref: row.attempt for ref in refs if (row := jobs.row(ref)) is not None}
+        attempts = {ref: _identity(row) for ref in refs if (row := jobs.row(ref)) is not None}
         hidden = jobs.hidden_marks if jobs.marks else 0
 
         def answered(yes: bool | None) -> None:
@@ -168,13 +178,15 @@ class Giver:
 
         self._desk.app.push_screen(ConfirmDialog(order, refs, jobs.row, self.can, self.called, hidden), answered)
 
-    def _why_not_the_same(self, ref: Ref, attempt: int | None) -> str:
-        """Why a job is not what it was when its attempt was ``attempt``, "" if it is."""
+    def _why_not_the_same(self, ref: JobRef, identity: object) -> str:
+        """Why a job is not what it was when this was its ``identity``, "" if it is."""
         row = self._desk.table.jobs.row(ref)
         if row is None:
             return "it was removed meanwhile"
+        if row.foreign:
+            return "" if _identity(row) == identity else "this id is another job's by now; left alone"
         # A job that went on to another attempt meanwhile is not the one that was named.
-        return "" if row.attempt == attempt else "it began another attempt meanwhile; left alone"
+        return "" if _identity(row) == identity else "it began another attempt meanwhile; left alone"
 
     def signal(self) -> None:
         """Ask which signal, then send it."""
@@ -230,7 +242,7 @@ class Giver:
         from ..detail.editing import edit_and_resubmit
 
         desk, ref = self._desk, self.single()
-        if ref is None:
+        if not isinstance(ref, Ref):
             desk.say(self.no_single_job())
             return
         if self._hasty():
@@ -261,18 +273,23 @@ class Giver:
 
     # -- giving
 
-    def give(self, order: Order, refs: Sequence[Ref], left: Mapping[Ref, str] | None = None) -> None:
+    def give(self, order: Order, refs: Sequence[JobRef], left: Mapping[JobRef, str] | None = None) -> None:
         """Give the order for these jobs, whatever is under the cursor by now; ``left``: why others are left alone."""
         self.pending += 1
         if len(refs) > 1:
             self._desk.say(f"{order.verb} {count(len(refs))} …")
         self._desk.run_worker(self._give(order, refs, left or {}))
 
-    async def _give(self, order: Order, refs: Sequence[Ref], left: Mapping[Ref, str]) -> None:
+    async def _give(self, order: Order, refs: Sequence[JobRef], left: Mapping[JobRef, str]) -> None:
+        outcomes = {ref: Outcome(0, False, why) for ref, why in left.items()}
+        await self._give_own(order, [ref for ref in refs if isinstance(ref, Ref)], outcomes)
+        await self._give_foreign(order, [ref for ref in refs if isinstance(ref, ForeignRef)], outcomes)
+        self._desk.post_message(Ordered(order, outcomes))
+
+    async def _give_own(self, order: Order, refs: Sequence[Ref], outcomes: dict[JobRef, Outcome]) -> None:
         by_place: defaultdict[int, list[int]] = defaultdict(list)
         for ref in refs:
             by_place[ref.place].append(ref.job)
-        outcomes = {ref: Outcome(ref.job, False, why) for ref, why in left.items()}
         for place, jobs in by_place.items():
             try:
                 for outcome in await order.give(self._desk.places[place].manager, jobs):
@@ -280,7 +297,25 @@ class Giver:
             except NO_BUGS as error:
                 for job in jobs:
                     outcomes.setdefault(Ref(place, job), Outcome(job, False, words_of(error)))
-        self._desk.post_message(Ordered(order, outcomes))
+
+    async def _give_foreign(self, order: Order, refs: Sequence[ForeignRef], outcomes: dict[JobRef, Outcome]) -> None:
+        by_place: defaultdict[int, list[tuple[ForeignRef, ForeignName]]] = defaultdict(list)
+        for ref in refs:
+            row = self._desk.table.jobs.row(ref)
+            why = "it is not listed by its scheduler any more"
+            if row is not None:
+                why = order.refuses(row, self.can(row) if order.needs else frozenset())
+            if row is None or order.foreign is None or why:
+                outcomes[ref] = Outcome(0, False, why)
+            else:
+                by_place[ref.place].append((ref, (ref.backend, named(row))))
+        for place, some in by_place.items():
+            assert order.foreign is not None
+            try:
+                found = await self._desk.places[place].manager.order_foreign(order.foreign, [name for _, name in some])
+                outcomes.update((ref, found[ref.backend, ref.jid]) for ref, _ in some)
+            except NO_BUGS as error:
+                outcomes.update((ref, Outcome(0, False, words_of(error))) for ref, _ in some)
 
     def ordered(self, message: Ordered) -> None:
         """Say what became of an order: in a line for one job, in a dialog for more."""

@@ -75,6 +75,7 @@ class JobApp(App[None], inherit_bindings=False):
         self.memory.collect(self.desk)
         self.memory.save()
         self.desk.tools.stop()
+        self.desk.others.stop()
 
     def _print_error_renderables(self) -> None:
         """Print nothing: the command line writes a bug to its log and says so in one line."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ...core.errands import ForeignOrder
 from ...core.job import ENDED, WAITING, JobRow, Outcome, SpecError, State
 from ...core.manager import JobManager
 from ...core.settings import SettingsError
@@ -28,19 +29,27 @@ Abilities = frozenset[str]
 class Order:
     """An order for jobs. ``words`` are its arguments on the command line, behind ``jobtui``.
 
-    ``refuses`` says why one job cannot take it, "" if it can. ``asks``: when to ask first. ``warns``: a line that
-    belongs to the question. ``needs``: what the back end must be able to do, "" for nothing special.
+    ``refuses_own`` says why one job cannot take it, "" if it can. ``asks``: when to ask first. ``warns``: a line that
+    belongs to the question. ``needs``: what the back end must be able to do, "" for nothing special. ``foreign``: the
+    same order for jobs that only their scheduler has; None where they cannot take it.
     """
 
     id: str
     verb: str
     past: str
     words: tuple[str, ...]
-    refuses: Callable[[JobRow, Abilities], str]
+    refuses_own: Callable[[JobRow, Abilities], str]
     give: Give
     asks: Asks = "for many"
     warns: str = ""
     needs: str = ""
+    foreign: ForeignOrder | None = None
+
+    def refuses(self, row: JobRow, can: Abilities) -> str:
+        """Why this job cannot take the order, "" if it can."""
+        if row.foreign and self.foreign is None:
+            return f"{row.label} was not submitted by jobtui; its scheduler alone has it"
+        return self.refuses_own(row, can)
 
 
 def _no_cancel(row: JobRow, _can: Abilities) -> str:
@@ -109,15 +118,57 @@ async def _resubmit(manager: JobManager, jobs: Sequence[int]) -> list[Outcome]:
     return outcomes
 
 
-CANCEL = Order("cancel", "cancel", "cancelled", ("cancel",), _no_cancel, lambda m, jobs: m.cancel(jobs), "always")
+CANCEL = Order(
+    "cancel",
+    "cancel",
+    "cancelled",
+    ("cancel",),
+    _no_cancel,
+    lambda m, jobs: m.cancel(jobs),
+    "always",
+    foreign=ForeignOrder("cancel"),
+)
 RETRY = Order("retry", "retry", "retried", ("retry",), _no_retry, lambda m, jobs: m.retry(jobs))
 RESUBMIT = Order("resubmit", "resubmit", "resubmitted", ("resubmit",), _no_resubmit, _resubmit)
-HOLD = Order("hold", "hold", "held", ("hold",), _no_hold, lambda m, jobs: m.hold(jobs), needs="hold")
-RELEASE = Order("release", "release", "released", ("release",), _no_release, lambda m, jobs: m.release(jobs))
-SUSPEND = Order(
-    "suspend", "suspend", "suspended", ("suspend",), _no_suspend, lambda m, jobs: m.suspend(jobs), needs="suspend"
+HOLD = Order(
+    "hold",
+    "hold",
+    "held",
+    ("hold",),
+    _no_hold,
+    lambda m, jobs: m.hold(jobs),
+    needs="hold",
+    foreign=ForeignOrder("hold"),
 )
-RESUME = Order("resume", "resume", "resumed", ("resume",), _no_resume, lambda m, jobs: m.resume(jobs), needs="suspend")
+RELEASE = Order(
+    "release",
+    "release",
+    "released",
+    ("release",),
+    _no_release,
+    lambda m, jobs: m.release(jobs),
+    foreign=ForeignOrder("release"),
+)
+SUSPEND = Order(
+    "suspend",
+    "suspend",
+    "suspended",
+    ("suspend",),
+    _no_suspend,
+    lambda m, jobs: m.suspend(jobs),
+    needs="suspend",
+    foreign=ForeignOrder("suspend"),
+)
+RESUME = Order(
+    "resume",
+    "resume",
+    "resumed",
+    ("resume",),
+    _no_resume,
+    lambda m, jobs: m.resume(jobs),
+    needs="suspend",
+    foreign=ForeignOrder("resume"),
+)
 REMOVE = Order(
     "remove",
     "remove",
@@ -148,6 +199,7 @@ def signal_order(name: str) -> Order:
         lambda manager, jobs: manager.signal(jobs, known),
         "always",
         needs="signal",
+        foreign=ForeignOrder("signal", signal=known),
     )
 
 

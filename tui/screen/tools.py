@@ -14,7 +14,7 @@ from ...core.filters import id_ranges
 from ...core.job import JobRow, Outcome, State
 from ...core.journal import Change
 from ...core.wants import Want
-from ..ref import Ref
+from ..ref import JobRef, Ref
 from .commands import CommandLog, command_line
 from .entries import Entry
 from .keymap import Keymap
@@ -85,15 +85,17 @@ class Tools:
 
     # -- the command log
 
-    def log_order(self, order: Order, outcomes: Mapping[Ref, Outcome]) -> None:
+    def log_order(self, order: Order, outcomes: Mapping[JobRef, Outcome]) -> None:
         """Note an order as the command that would have given it."""
         for place in self._desk.places:
-            ids = [ref.job for ref in outcomes if ref.place == place.index]
-            if not ids:
+            refs = [ref for ref in outcomes if ref.place == place.index]
+            if not refs:
                 continue
-            done = sum(outcomes[Ref(place.index, job)].done for job in ids)
-            words = next(iter(outcomes.values())).words if len(ids) == 1 else f"done for {done} of {len(ids)} jobs"
-            self._commands.add(command_line(place.manager.workdir.path, order.words, ids), words)
+            ids = [ref.job for ref in refs if isinstance(ref, Ref)]
+            names = [f"{ref.backend}:{ref.jid}" for ref in refs if not isinstance(ref, Ref)]
+            done = sum(outcomes[ref].done for ref in refs)
+            words = next(iter(outcomes.values())).words if len(refs) == 1 else f"done for {done} of {len(refs)} jobs"
+            self._commands.add(command_line(place.manager.workdir.path, order.words, ids, names), words)
 
     def show_commands(self) -> None:
         """Show what the screen did."""
@@ -178,7 +180,9 @@ class Tools:
         desk, row = self._desk, self._desk.jobs.current
         refs = desk.jobs.targets()
         # The same id stands for another job elsewhere.
-        ids = id_ranges(ref.job for ref in refs) if len({ref.place for ref in refs}) == 1 else ""
+        names = [f"{ref.backend}:{ref.jid}" for ref in refs if not isinstance(ref, Ref)]
+        numbers = id_ranges(ref.job for ref in refs if isinstance(ref, Ref))
+        ids = " ".join(filter(None, [numbers, *names])) if len({ref.place for ref in refs}) == 1 else ""
         choices = [Copyable("the id" if len(refs) < 2 else "the ids", ids, lambda: ids)]
         manager, log = desk.manager, desk.panes.second == "log"
         if row is not None and manager is not None:

@@ -18,8 +18,8 @@ from ...core.filters import Filter, read_typed
 from ...core.job import IN_FLIGHT, JobRow, State
 from ...core.journal import Change
 from ..celltext import called
-from ..ref import Line, Ref
-from .code import code_at, code_of, job_of, line_of, place_of, ref_of
+from ..ref import ForeignRef, JobRef, Line, Ref
+from .code import code_at, code_of, foreign_at, is_foreign, job_of, line_of, place_of, ref_of
 from .marks import Marks
 from .order import NEWEST_FIRST, SortTerm, readable_terms
 from .rows import Rows
@@ -55,8 +55,9 @@ class JobList:
         self._waiting: set[int] = set()
         self._cursor: int | None = None
         self._home: int | None = None
-        self._targets: tuple[object, tuple[Ref, ...]] = (None, ())
+        self._targets: tuple[object, tuple[JobRef, ...]] = (None, ())
         self._progress: dict[int, float] = {}
+        self._foreign: defaultdict[int, set[int]] = defaultdict(set)
         self._sorted_at = 0.0
 
     # -- what there is
@@ -66,13 +67,13 @@ class JobList:
         """All jobs as they are now, listed or not."""
         return Rows(self._latest)
 
-    def row(self, ref: Ref) -> JobRow | None:
+    def row(self, ref: JobRef) -> JobRow | None:
         """A job as it is now, None if there is none."""
         return self._latest.get(code_of(ref))
 
     def __contains__(self, ref: object) -> bool:
         """Whether there is this job, listed or not."""
-        return isinstance(ref, Ref) and code_of(ref) in self._latest
+        return isinstance(ref, Ref | ForeignRef) and code_of(ref) in self._latest
 
     @property
     def total(self) -> int:
@@ -84,9 +85,9 @@ class JobList:
         """How many jobs are in which state now, listed or not."""
         return sum(self._counts.values(), Counter[State]())
 
-    def counts_of(self, place: int) -> Counter[State]:
-        """The same for one place."""
-        return +self._counts[place]
+    def own_counts(self, place: int) -> Counter[State]:
+        """The same for one place, without its foreign jobs."""
+        return self._counts[place] - Counter(self._latest[code].state for code in self._foreign[place])
 
     @property
     def waiting(self) -> int:
@@ -145,12 +146,12 @@ class JobList:
         return None if self._cursor is None else self._view.index(self._cursor)
 
     @property
-    def current_ref(self) -> Ref | None:
+    def current_ref(self) -> JobRef | None:
         """The job under the cursor; None if there is none, or a whole array."""
         return None if self._cursor is None or self._cursor < 0 else ref_of(self._cursor)
 
     @property
-    def told_ref(self) -> Ref | None:
+    def told_ref(self) -> JobRef | None:
         """The job under the cursor; of an array the task that tells most."""
         code = self._told()
         return None if code is None else ref_of(code)
@@ -165,22 +166,23 @@ class JobList:
         code = self._cursor
         return code if code is None or code >= 0 else self._view.summary(code).telling
 
-    def targets(self) -> tuple[Ref, ...]:
+    def targets(self) -> tuple[JobRef, ...]:
         """The jobs that an order means: the marked ones, else the one under the cursor or the array's listed tasks."""
         # Asked for often, and there may be very many.
         sign = self._marks.version, self._cursor, self._view.revision
         if self._targets[0] != sign:
-            refs: Iterable[Ref] = self.marks
+            refs: Iterable[JobRef] = self.marks
             if not self.marks and self._cursor is not None:
                 refs = map(ref_of, self._view.meant(self._cursor))
-            self._targets = sign, tuple(sorted(refs))
+            self._targets = sign, tuple(sorted(refs, key=code_of))
         return self._targets[1]
 
     # -- changes of the data
 
     def replace(self, place: int, rows: Iterable[JobRow]) -> Lost | None:
         """Take these rows instead of all that this place had."""
-        changes: dict[int, JobRow | None] = {code: None for code in self._latest if place_of(code) == place}
+        mine = (code for code in self._latest if place_of(code) == place and not is_foreign(code))
+        changes: dict[int, JobRow | None] = dict.fromkeys(mine)
         changes.update((code_at(place, row.id), row) for row in rows)
         return self._take(changes)
 
@@ -201,6 +203,14 @@ class JobList:
     def forget(self, place: int) -> Lost | None:
         """Drop all jobs of a place."""
         return self.replace(place, ())
+
+    def set_foreign(self, place: int, rows: Iterable[JobRow]) -> Lost | None:
+        """Take these foreign jobs instead of those that this place had."""
+        found = {foreign_at(place, row.backend, row.jid or ""): row for row in rows}
+        changes: dict[int, JobRow | None] = {code: None for code in self._foreign[place] - found.keys()}
+        changes.update((code, row) for code, row in found.items() if self._latest.get(code) != row)
+        self._foreign[place] = set(found)
+        return self._take(changes)
 
     def set_progress(self, shares: Mapping[Ref, float]) -> Lost | None:
         """Jobs in flight say how far they are, 0 to 1; it counts where their rows do not say."""
@@ -293,6 +303,8 @@ class JobList:
             filtered = self._view.has_tasks(code)
             return f"array {job_of(code)} {'has no task that the filter shows' if filtered else 'was removed'}"
         now = self._view.rows.get(code)
+        if now is None and before.foreign:
+            return f"{called(before)} is not listed by {before.backend} any more"
         if now is None:
             return f"{called(before)} was removed"
         return f"{called(now)} is {now.state} now, and the filter hides it"
@@ -358,7 +370,7 @@ class JobList:
         if number is not None:
             self.move_to(number + lines)
 
-    def select(self, ref: Ref) -> bool:
+    def select(self, ref: JobRef) -> bool:
         """Put the cursor on a job, or on the collapsed array that it is in. Whether it is listed."""
         code = code_of(ref)
         if self._view.index(code) is None:
@@ -372,7 +384,7 @@ class JobList:
     # -- marks
 
     @property
-    def marks(self) -> set[Ref]:
+    def marks(self) -> set[JobRef]:
         """The marked jobs, listed or not."""
         return self._marks.refs
 
@@ -396,7 +408,7 @@ class JobList:
         """Mark all listed jobs; take all marks away if they are marked."""
         self._marks.toggle_all()
 
-    def unmark(self, refs: Iterable[Ref]) -> None:
+    def unmark(self, refs: Iterable[JobRef]) -> None:
         """Take marks away."""
         self._marks.remove(refs)
 

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from ...core.job import JobRow
 from ...core.journal import Change
-from ..ref import Line, Ref
+from ..ref import JobRef, Line, Ref
 from .canvas import Canvas
 from .code import ref_of
 from .columns import DEFAULT, readable_columns
@@ -112,6 +112,10 @@ class JobTable(Widget, can_focus=True, inherit_bindings=False):
         """Show no job of a place any more."""
         self._change(lambda: self.jobs.forget(place))
 
+    def set_foreign(self, place: int, rows: Iterable[JobRow]) -> None:
+        """Show these foreign jobs instead of those that a place had."""
+        self._change(lambda: self.jobs.set_foreign(place, rows))
+
     def set_progress(self, shares: Mapping[Ref, float]) -> None:
         """Show how far jobs are, 0 to 1."""
         self._change(lambda: self.jobs.set_progress(shares))
@@ -137,9 +141,10 @@ class JobTable(Widget, can_focus=True, inherit_bindings=False):
             self._change(self.jobs.pass_time)
 
     def _change(self, change: Callable[[], Lost | None]) -> None:
-        held, cursor = self._scroll.hold(self.jobs.cursor_number), self.jobs.cursor
+        held, cursor, marked = self._scroll.hold(self.jobs.cursor_number), self.jobs.cursor, bool(self.jobs.marks)
         lost = change()
-        if self.jobs.cursor != cursor:
+        # With its last mark gone, an order goes to the cursor's job, which was not meant either.
+        if self.jobs.cursor != cursor or (marked and not self.jobs.marks):
             # Here and not by a message: a key may be dealt with before any message is.
             self.slipped_at = time.monotonic()
         self._scroll.settle(held, self.jobs.cursor_number)
@@ -228,7 +233,7 @@ class JobTable(Widget, can_focus=True, inherit_bindings=False):
         self._scroll.show(self.jobs.cursor_number)
         self._sync()
 
-    def select(self, ref: Ref) -> bool:
+    def select(self, ref: JobRef) -> bool:
         """Put the cursor on a job, or on the array that it is in; whether it is listed."""
         self._moved = True
         found = self.jobs.select(ref)
@@ -236,7 +241,7 @@ class JobTable(Widget, can_focus=True, inherit_bindings=False):
         self._sync()
         return found
 
-    def visible_refs(self) -> list[Ref]:
+    def visible_refs(self) -> list[JobRef]:
         """The jobs whose own lines are in view."""
         return [ref_of(line) for line in self._scroll.lines if line >= 0]
 
@@ -266,7 +271,7 @@ class JobTable(Widget, can_focus=True, inherit_bindings=False):
         self.jobs.mark_all()
         self._sync()
 
-    def unmark(self, refs: Iterable[Ref]) -> None:
+    def unmark(self, refs: Iterable[JobRef]) -> None:
         """Take marks away."""
         self.jobs.unmark(refs)
         self._sync()

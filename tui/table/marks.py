@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from ..ref import Ref
+from ..ref import JobRef
 from .code import code_of, ref_of
 from .view import View
 
@@ -15,7 +15,7 @@ class Marks:
 
     def __init__(self, view: View) -> None:
         """Begin without any."""
-        self.refs: set[Ref] = set()
+        self.refs: set[JobRef] = set()
         self.version = 0
         self._view = view
         self._pivot: int | None = None
@@ -47,7 +47,7 @@ class Marks:
         self.refs = set() if refs <= self.refs else self.refs | refs
         self.version += 1
 
-    def remove(self, refs: Iterable[Ref]) -> None:
+    def remove(self, refs: Iterable[JobRef]) -> None:
         """Take marks away."""
         self.refs = self.refs.difference(refs)
         self.version += 1
@@ -73,5 +73,5 @@ class Marks:
             marked = sum(self._view.parent(code_of(ref)) == line for ref in self.refs)
         return "none" if not marked else "all" if marked == len(tasks) else "some"
 
-    def _refs(self, lines: Iterable[int]) -> set[Ref]:
+    def _refs(self, lines: Iterable[int]) -> set[JobRef]:
         return {ref_of(code) for line in lines for code in self._view.meant(line)}

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, ValuesView
 
 from ...core.job import JobRow
-from ..ref import Ref
+from ..ref import JobRef
 from .code import code_of, ref_of
 
 
-class Rows(Mapping[Ref, JobRow]):
+class Rows(Mapping[JobRef, JobRow]):
     """Rows by their refs."""
 
     def __init__(self, rows: Mapping[int, JobRow]) -> None:
         """Look at these rows by code."""
         self._rows = rows
 
-    def __getitem__(self, ref: Ref) -> JobRow:
+    def __getitem__(self, ref: JobRef) -> JobRow:
         """The row of a job; raises KeyError."""
         return self._rows[code_of(ref)]
 
-    def __iter__(self) -> Iterator[Ref]:
+    def __iter__(self) -> Iterator[JobRef]:
         """Yield all refs, in no order."""
         return map(ref_of, self._rows)
 
