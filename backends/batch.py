@@ -13,6 +13,7 @@ import msgspec
 from ..core.backend import (
     Answer,
     Capability,
+    Dependency,
     FarFolders,
     Foreign,
     Found,
@@ -30,9 +31,10 @@ from ..core.backend import (
     Verb,
     Wanted,
 )
+from ..core.job import JobSpec
 from ..core.queues import Capacity, shares
 from ..core.verdict import Observation
-from .dialect import Arrays, Asked, Command, Dialect, Entry, Listing, Order, Queues, Reply, Site, one_line
+from .dialect import Arrays, Asked, Command, Depends, Dialect, Entry, Listing, Order, Queues, Reply, Site, one_line
 from .far import Far
 from .farjobs import FarJobs, Sight, kept, seen_in, submitted
 from .fartext import command_script, new_mark
@@ -124,6 +126,13 @@ class BatchBackend:
         if isinstance(site, Site):
             self._site = site
         return site
+
+    def can_wait(self, spec: JobSpec, dependency: Dependency) -> bool:
+        """Whether the scheduler itself can have a job wait for these others."""
+        if self._folders is not None:
+            # How they ended is known here before their folders there tell it.
+            return False
+        return isinstance(self.dialect, Depends) and self.dialect.wait_for(dependency, spec) is not None
 
     # -- submitting
 

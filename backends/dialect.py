@@ -8,7 +8,8 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from ..core.backend import Answer, Capability, Request, Verb
+from ..core.backend import Answer, Capability, Dependency, Request, Verb
+from ..core.job import JobSpec
 from ..core.queues import Capacity
 from ..core.verdict import Observation
 
@@ -176,6 +177,15 @@ class Arrays(Protocol):
 
 
 @runtime_checkable
+class Depends(Protocol):
+    """What a dialect has besides whose scheduler can have a job wait for others."""
+
+    def wait_for(self, dependency: Dependency, spec: JobSpec) -> Sequence[str] | None:
+        """The options of a submission that say so; None where the scheduler cannot, or the person says otherwise."""
+        ...
+
+
+@runtime_checkable
 class Queues(Protocol):
     """What a dialect has besides whose scheduler tells of its queues and nodes."""
 
@@ -189,6 +199,12 @@ class Queues(Protocol):
 
 
 # -- what dialects share
+
+
+def waiting(dialect: Depends, request: Request) -> Sequence[str]:
+    """The options by which a request is made to wait for what it has to wait for."""
+    return (dialect.wait_for(request.after, request.spec) if request.after is not None else None) or ()
+
 
 _PREFIX = re.compile(r"^(?:[\w./-]+: )?(?:slurm_\w+ )?(?:error|fatal|warning): ", re.IGNORECASE)
 _LONGEST = 300

@@ -7,11 +7,12 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 
-from ..core.backend import Answer, Capability, Rejected, Request, Surroundings, Took, Uncertain, Verb, mark
+from ..core.backend import Answer, Capability, Dependency, Rejected, Request, Surroundings, Took, Uncertain, Verb, mark
+from ..core.job import JobSpec
 from ..core.queues import Capacity
 from . import lsf_capacity
 from .batch import BatchBackend
-from .dialect import Asked, Command, Entry, Listing, Order, Reply, Site, chunks, one_line
+from .dialect import Asked, Command, Entry, Listing, Order, Reply, Site, chunks, one_line, waiting
 from .lsf_answers import MARK, WHOLE, listed, problems, told
 from .starter import array_starter, starter
 
@@ -56,6 +57,7 @@ _DOUBT = re.compile(
 _ABOUT = re.compile(r"Job <([0-9]+(?:\[[0-9]+\])?)>")
 _FINE = re.compile(r"already finished|No matching job found|is being |Please wait|still trying")
 
+_AFTER: Mapping[str, str] = {"ok": "done", "fail": "exit", "any": "ended"}
 _VERBS: Mapping[Verb, str] = {
     "hold": "bstop",
     "release": "bresume",
@@ -125,7 +127,7 @@ class Lsf:
         # A percent sign means something else in a path here.
         own = ("-o", path if "%" not in path else "/dev/null")
         options = _options(request, mark(request.tag, request.attempt), "", site)
-        return Command(("bsub", *own, *options), starter(request), _SUBMIT_PATIENCE)
+        return Command(("bsub", *own, *waiting(self, request), *options), starter(request), _SUBMIT_PATIENCE)
 
     def submit_array(self, requests: Sequence[Request], site: Site) -> Command:
         """Run bsub on a starter of all their job scripts. LSF counts tasks from 1."""
@@ -135,7 +137,14 @@ class Lsf:
         options = _options(first, first.task.mark, f"[{','.join(_ranges(sorted(tasks)))}]", site)
         own_id = 'export JOBTUI_JID="${LSB_JOBID}[$LSB_JOBINDEX]"'
         script = array_starter(tasks, "$LSB_JOBINDEX", own_id)
-        return Command(("bsub", "-o", "/dev/null", *options), script, _SUBMIT_PATIENCE)
+        return Command(("bsub", "-o", "/dev/null", *waiting(self, first), *options), script, _SUBMIT_PATIENCE)
+
+    def wait_for(self, dependency: Dependency, spec: JobSpec) -> Sequence[str] | None:
+        """Have it wait for any of LSF's conditions on jobs."""
+        if any(word.startswith("-w") for word in spec.resources.extra):
+            return None
+        joiner = " || " if dependency.one_is_enough else " && "
+        return ("-w", joiner.join(f"{_AFTER[parent.ending]}({parent.jid})" for parent in dependency.parents))
 
     def task_id(self, array: str, index: int) -> str:
         """``array[task]``."""

@@ -6,11 +6,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from ..core.backend import Answer, Capability, Rejected, Request, Surroundings, Took, Uncertain, Verb, mark
+from ..core.backend import Answer, Capability, Dependency, Rejected, Request, Surroundings, Took, Uncertain, Verb, mark
+from ..core.job import JobSpec
 from ..core.queues import Capacity
 from . import pbs_capacity
 from .batch import BatchBackend
-from .dialect import Asked, Command, Listing, Order, Reply, Site, chunks, number, one_line
+from .dialect import Asked, Command, Listing, Order, Reply, Site, chunks, number, one_line, waiting
 from .pbs_answers import MARK, WHOLE, listed, problems
 from .starter import array_starter, starter
 
@@ -143,16 +144,34 @@ class Pbs:
         path = f"{request.metadir}/job.sched"
         own = ("-r", "n", "-o", path if not re.search(r"[:,$^\s]", path) else "/dev/null")
         options = _options(request, mark(request.tag, request.attempt), torque=site.noted.get("kind") == "torque")
-        return Command(("qsub", *own, *options), starter(request, _UNMARKED, self._env(request)), _SUBMIT_PATIENCE)
+        return Command(
+            ("qsub", *own, *waiting(self, request), *options),
+            starter(request, _UNMARKED, self._env(request)),
+            _SUBMIT_PATIENCE,
+        )
 
     def submit_array(self, requests: Sequence[Request], site: Site) -> Command:
         """Run qsub on a starter of all their job scripts. PBS insists on being allowed to run tasks again."""
         first = requests[0]
         assert first.task is not None
         tasks = {request.task.index: request for request in requests if request.task is not None}
-        own = ("-r", "y", "-o", "/dev/null", "-J", f"{min(tasks)}-{max(tasks)}")
+        own = ("-r", "y", "-o", "/dev/null", "-J", f"{min(tasks)}-{max(tasks)}", *waiting(self, first))
         script = array_starter(tasks, "$PBS_ARRAY_INDEX", _UNMARKED, self._env(first))
         return Command(("qsub", *own, *_options(first, first.task.mark, torque=False)), script, _SUBMIT_PATIENCE)
+
+    def wait_for(self, dependency: Dependency, spec: JobSpec) -> Sequence[str] | None:
+        """PBS waits for all of several jobs, and not for single tasks of an array.
+
+        Of its kinds of waiting only the one for good ends is certain when a job is deleted before it ran.
+        """
+        parents = dependency.parents
+        if any(parent.ending != "ok" for parent in parents):
+            return None
+        if (dependency.one_is_enough and len(parents) > 1) or any("[" in parent.jid for parent in parents):
+            return None
+        if any(word.startswith("-W") or "depend=" in word for word in spec.resources.extra):
+            return None
+        return ("-W", "depend=" + ",".join(f"afterok:{parent.jid}" for parent in parents))
 
     def task_id(self, array: str, index: int) -> str:
         """``array[index].server``."""

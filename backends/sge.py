@@ -7,11 +7,12 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 
-from ..core.backend import Answer, Capability, Rejected, Request, Surroundings, Took, Uncertain, Verb, mark
+from ..core.backend import Answer, Capability, Dependency, Rejected, Request, Surroundings, Took, Uncertain, Verb, mark
+from ..core.job import JobSpec
 from ..core.queues import Capacity
 from . import sge_capacity
 from .batch import BatchBackend
-from .dialect import Asked, Command, Listing, Order, Reply, Site, chunks, number, one_line
+from .dialect import Asked, Command, Listing, Order, Reply, Site, chunks, number, one_line, waiting
 from .sge_answers import accounted, listed
 from .sge_starter import INHERITED, array_starter, starter
 
@@ -155,7 +156,7 @@ class Sge:
         # A colon, a comma and a dollar sign mean something else in a path here.
         own = f"{request.metadir}/job.sched"
         path = "/dev/null" if re.search(r"[:,$\n]", own) else own
-        options = _options(request, mark(request.tag, request.attempt), site)
+        options = _options(request, mark(request.tag, request.attempt), site, waiting(self, request))
         script = starter(request, _grace(request, site))
         return Command(("qsub", *_ALWAYS, "-o", path, *options), script, _SUBMIT_PATIENCE)
 
@@ -166,7 +167,20 @@ class Sge:
         tasks = {request.task.index + 1: request for request in requests if request.task is not None}
         own = ("-o", "/dev/null", "-t", f"{min(tasks)}-{max(tasks)}")
         script = array_starter(tasks, _grace(first, site))
-        return Command(("qsub", *_ALWAYS, *own, *_options(first, first.task.mark, site)), script, _SUBMIT_PATIENCE)
+        return Command(
+            ("qsub", *_ALWAYS, *own, *_options(first, first.task.mark, site, waiting(self, first))),
+            script,
+            _SUBMIT_PATIENCE,
+        )
+
+    def wait_for(self, dependency: Dependency, spec: JobSpec) -> Sequence[str] | None:
+        """Grid Engine knows whether jobs have ended, not how; and of arrays only whether all tasks have."""
+        parents = dependency.parents
+        if any(parent.ending != "any" or "." in parent.jid for parent in parents):
+            return None
+        if (dependency.one_is_enough and len(parents) > 1) or any("-hold_jid" in w for w in spec.resources.extra):
+            return None
+        return ("-hold_jid", ",".join(parent.jid for parent in parents))
 
     def task_id(self, array: str, index: int) -> str:
         """``array.task``; Grid Engine counts tasks from 1."""
@@ -275,7 +289,7 @@ def _words(reply: Reply) -> str:
     return words or f"exit code {reply.code} without a word"
 
 
-def _options(request: Request, marked: str, site: Site) -> list[str]:
+def _options(request: Request, marked: str, site: Site, waiting: Sequence[str]) -> list[str]:
     """The options of qsub that a spec comes to. Names hold few characters, and the mark behind the title."""
     spec, needs = request.spec, request.spec.resources
     title = re.sub(r"[^A-Za-z0-9_.+=-]", "_", spec.title())[:100]
@@ -293,7 +307,7 @@ def _options(request: Request, marked: str, site: Site) -> list[str]:
         options += ["-q", needs.queue]
     if needs.account is not None:
         options += ["-P", needs.account]
-    return [*options, *needs.extra]
+    return [*options, *waiting, *needs.extra]
 
 
 def _wants_signals(request: Request) -> bool:

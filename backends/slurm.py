@@ -7,13 +7,25 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 
-from ..core.backend import Answer, Capability, Rejected, Request, Surroundings, Took, Uncertain, Verb, mark, task_mark
-from ..core.job import Reason
+from ..core.backend import (
+    Answer,
+    Capability,
+    Dependency,
+    Rejected,
+    Request,
+    Surroundings,
+    Took,
+    Uncertain,
+    Verb,
+    mark,
+    task_mark,
+)
+from ..core.job import JobSpec, Reason
 from ..core.queues import Capacity
 from ..core.verdict import Observation
 from . import slurm_capacity
 from .batch import BatchBackend
-from .dialect import Asked, Command, Entry, Listing, Order, Reply, Site, chunks, clipped, number, one_line
+from .dialect import Asked, Command, Entry, Listing, Order, Reply, Site, chunks, clipped, number, one_line, waiting
 
 # Names and comments may hold anything, line ends too: each record begins with RS and its fields are parted by US.
 _RECORD, _FIELD = "\x1e", "\x1f"
@@ -43,6 +55,8 @@ _FAILURES = {
     "LAUNCH_FAILED": (Reason.LAUNCH, "Slurm could not start it"),
     "RECONFIG_FAIL": (Reason.LAUNCH, "Slurm could not start it"),
 }
+
+_AFTER: Mapping[str, str] = {"ok": "afterok", "fail": "afternotok", "any": "afterany"}
 
 # Why a job waits, in plain words; what is not here is said as Slurm says it.
 _WHY = {
@@ -151,7 +165,8 @@ class Slurm:
             f"--output={request.metadir}/job.sched",
             "--open-mode=append",
         )
-        return Command(("sbatch", *own, *_options(request), request.script), patience=_SUBMIT_PATIENCE)
+        options = [*_options(request), *waiting(self, request)]
+        return Command(("sbatch", *own, *options, request.script), patience=_SUBMIT_PATIENCE)
 
     def submit_array(self, requests: Sequence[Request], site: Site) -> Command:
         """Run sbatch on a script that goes on as the job script of the task's own job."""
@@ -165,7 +180,17 @@ class Slurm:
             for index, request in tasks.items()
         )
         script = _ARRAY_SCRIPT.replace("{cases}", cases)
-        return Command(("sbatch", *own, *_options(first)), script.encode("utf-8", "surrogateescape"), _SUBMIT_PATIENCE)
+        options = [*_options(first), *waiting(self, first)]
+        return Command(("sbatch", *own, *options), script.encode("utf-8", "surrogateescape"), _SUBMIT_PATIENCE)
+
+    def wait_for(self, dependency: Dependency, spec: JobSpec) -> Sequence[str] | None:
+        """Have it wait, and cancelled where it can never start. Jobs of other clusters are out of sight."""
+        own = any(word.startswith(("-d", "--dep", "-M", "--clusters")) for word in spec.resources.extra)
+        if own or any(";" in parent.jid for parent in dependency.parents):
+            return None
+        joiner = "?" if dependency.one_is_enough else ","
+        words = joiner.join(f"{_AFTER[parent.ending]}:{parent.jid}" for parent in dependency.parents)
+        return (f"--dependency={words}", "--kill-on-invalid-dep=yes")
 
     def task_id(self, array: str, index: int) -> str:
         """``array_index``, with the cluster behind it."""
@@ -395,6 +420,9 @@ def _seen(word: str, reason: str, host: str, started: float, ended: float, expec
         return Observation("ending", host=host, started=started)
     if word == "COMPLETED":
         return Observation("gone", exit_code=0, at=ended, outcome="finished", host=host, started=started)
+    if word == "CANCELLED" and reason == "DependencyNeverSatisfied":
+        words = "cancelled by Slurm: what it waited for can never come true"
+        return Observation("gone", Reason.CONDITION, words, at=ended, outcome="cancelled", host=host, started=started)
     if word == "CANCELLED":
         words = "cancelled in Slurm, not through jobtui"
         return Observation("gone", detail=words, at=ended, outcome="cancelled", host=host, started=started)

@@ -9,6 +9,7 @@ from typing import Literal, Protocol, Self, runtime_checkable
 
 import msgspec
 
+from .conditions import Ending
 from .job import Begin, JobSpec, Resources
 from .queues import Capacity, Share
 from .verdict import Observation
@@ -27,8 +28,27 @@ class Task(msgspec.Struct, frozen=True):
     index: int
 
 
+class Parent(msgspec.Struct, frozen=True):
+    """A job that another one waits for: its number and attempt, what its back end calls it, and how it must end."""
+
+    job: int
+    attempt: int
+    jid: str
+    ending: Ending
+
+
+class Dependency(msgspec.Struct, frozen=True):
+    """The jobs of the same back end that an attempt waits for: all of them, unless ``one_is_enough``."""
+
+    parents: tuple[Parent, ...]
+    one_is_enough: bool = False
+
+
 class Request(msgspec.Struct, frozen=True):
-    """One attempt to be started. ``script`` and ``metadir`` are absolute paths, ``env`` the whole environment."""
+    """One attempt to be started. ``script`` and ``metadir`` are absolute paths, ``env`` the whole environment.
+
+    ``after``: the back end must not start it before these jobs have ended as they must.
+    """
 
     job: int
     attempt: int
@@ -38,6 +58,7 @@ class Request(msgspec.Struct, frozen=True):
     spec: JobSpec
     env: Mapping[str, str]
     task: Task | None = None
+    after: Dependency | None = None
 
 
 class Took(msgspec.Struct, frozen=True):
@@ -364,6 +385,15 @@ class FarFiles(Protocol):
 
     async def read(self, wanted: Sequence[Wanted]) -> Reading:
         """Read pieces of files byte by byte, all in one round trip. Raises nothing for a file or a lost link."""
+        ...
+
+
+@runtime_checkable
+class Waits(Protocol):
+    """What a back end has besides that can keep a job from starting until others have ended, without an engine."""
+
+    def can_wait(self, spec: JobSpec, dependency: Dependency) -> bool:
+        """Whether a job with this spec can be handed over with this dependency."""
         ...
 
 

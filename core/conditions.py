@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -123,6 +123,16 @@ def _joined(outlooks: list[Outlook], joiner: str) -> str:
     return joiner.join(words)
 
 
+def undecided(condition: Condition, end_of: EndOf, now: float) -> Condition | None:
+    """What a condition that waits still waits for: without the parts that hold, and those that never can."""
+    if isinstance(condition, AfterJob | AfterTime):
+        return condition if evaluate(condition, end_of, now).answer == "waits" else None
+    parts = [part for part in (undecided(one, end_of, now) for one in condition.parts) if part is not None]
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    return AllOf(tuple(parts)) if isinstance(condition, AllOf) else AnyOf(tuple(parts))
+
+
 def jobs_in(condition: Condition | None) -> Iterator[int]:
     """Yield the id of every job that a condition names."""
     if isinstance(condition, AfterJob):
@@ -137,6 +147,24 @@ def all_of(parts: list[Condition]) -> Condition | None:
     if not parts:
         return None
     return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+
+
+_ENDING = {"ok": "well", "fail": "badly", "any": "in any way"}
+
+
+def after_words(ends: Sequence[AfterJob], *, one_is_enough: bool) -> str:
+    """Say when a job starts that waits for other jobs: "after jobs 1 and 2 end well"."""
+    joiner = " or " if one_is_enough else " and "
+    together: dict[Ending, list[str]] = {}
+    for end in ends:
+        together.setdefault(end.ending, []).append(str(end.id))
+    words: list[str] = []
+    for ending, jobs in together.items():
+        named = jobs if len(jobs) <= _NAMED else [*jobs[:_NAMED], f"{len(jobs) - _NAMED} more"]
+        listed = named[0] if len(named) == 1 else ", ".join(named[:-1]) + joiner + named[-1]
+        verb = f"job {listed} ends" if len(jobs) == 1 else f"jobs {listed} end"
+        words.append(f"{verb} {_ENDING[ending]}")
+    return "after " + joiner.join(words)
 
 
 def describe(condition: Condition | None) -> str:

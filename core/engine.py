@@ -12,15 +12,12 @@ import anyio
 import anyio.lowlevel
 
 from .atonce import AtOnce
-from .backend import (
-    Answer,
-    Request,
-)
+from .backend import Answer, Dependency, Request, Waits
 from .errandrunner import ErrandRunner
 from .fetcher import Fetcher
 from .fleet import Fleet
 from .groups import single_errors
-from .job import IN_FLIGHT
+from .job import IN_FLIGHT, JobSpec
 from .lease import RENEWAL, HeldLease, take
 from .publisher import Publisher
 from .roster import Roster
@@ -87,7 +84,7 @@ class Engine:
         self._home = (home.st_dev, home.st_ino)
         self._wants = Wants(self.workdir)
         self._publisher = Publisher(self.workdir)
-        roster = self._roster = Roster(self.workdir, self._publisher, settings)
+        roster = self._roster = Roster(self.workdir, self._publisher, settings, self._can_wait)
         self._at_once = AtOnce(self.workdir, roster)
         try:
             async with anyio.create_task_group() as tasks, contextlib.AsyncExitStack() as stack:
@@ -189,6 +186,10 @@ class Engine:
     def ring(self) -> None:
         """See to what was marked."""
         self._bell.set()
+
+    def _can_wait(self, spec: JobSpec, dependency: Dependency) -> bool:
+        backend = self._fleet.get(spec.backend)
+        return isinstance(backend, Waits) and backend.can_wait(spec, dependency)
 
     def _answered(self, request: Request, answer: Answer) -> None:
         self._starter.answered(request, answer)

@@ -185,7 +185,7 @@ class Submitting(msgspec.Struct, frozen=True, omit_defaults=True):
     """``job.submitting``, later the first line of ``job.jid``: this attempt is handed to a back end now.
 
     ``at``: epoch seconds; ``gpus``: the numbers of the devices that it was given. ``array``: what the submission of
-    many is marked with that it is task number ``index`` of.
+    many is marked with that it is task number ``index`` of. ``after``: the jobs that the back end has it wait for.
     """
 
     attempt: int
@@ -194,6 +194,7 @@ class Submitting(msgspec.Struct, frozen=True, omit_defaults=True):
     gpus: tuple[int, ...] = ()
     array: str = ""
     index: int = 0
+    after: tuple[int, ...] = ()
 
 
 class Accepted(msgspec.Struct, frozen=True, omit_defaults=True):

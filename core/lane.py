@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 
 from . import metadir
 from .backend import Answer, Backend, FarFolders, History, Rejected, Request, Snapshot, Took, Uncertain
+from .handover import was_let_go, words
 from .identity import file_system
 from .job import Accepted, Obeyed, State, has_scheduler
 from .lanekeeping import Keeper
@@ -179,8 +180,9 @@ class Lane:
         known.mtime = self._workdir.mtime_ns(job)
         self._roster.apply(job, facts, judge(facts))
         path = self._workdir.metadir(job)
-        if os.path.exists(f"{path}/{metadir.BEGIN}") or os.path.exists(f"{path}/{metadir.INTENT}"):
-            # It has begun, or something was asked of it, since it was sent.
+        waits = facts.submitting is not None and facts.submitting.after
+        if waits or os.path.exists(f"{path}/{metadir.BEGIN}") or os.path.exists(f"{path}/{metadir.INTENT}"):
+            # It waits for others, has begun, or something was asked of it since it was sent.
             self._mark(job)
 
     # -- judging
@@ -196,6 +198,9 @@ class Lane:
             # A copy of the submission that was thought lost has begun: that one is the job.
             self._record(job, facts, facts.begin.jid)
             return
+        waits = self._roster.awaits.in_scheduler(job, facts)
+        if waits is not None and waits.outlook.answer == "never":
+            facts = self._roster.give_up(job, facts, waits.outlook)
         can_account = "history" in self.backend.capabilities
         conclusion = known.sighting.conclude(facts, time.monotonic(), self._rc_grace, can_account)
         observation = conclusion.observation
@@ -204,6 +209,15 @@ class Lane:
         if conclusion.withdraw and self._is_void(job, known):
             # Now it is certain that it never started and never will.
             observation = Observation("gone", detail="cancelled while it waited", outcome="cancelled")
+        if waits is not None and observation is not None and was_let_go(observation) and facts.intent.cancel is None:
+            if waits.outlook.answer == "holds":
+                _log.info("job %d: %s let go of it, but it may start", job, self.name)
+                self._forget(job)
+                self._roster.start_over(job, facts, f"{self.name} let go of it before it began")
+                return
+            observation = Observation("pending", detail=f"waits for {waits.outlook.why}; {self.name} let go of it")
+        elif waits is not None and waits.outlook.answer == "waits" and _is_pending(observation):
+            observation = Observation("pending", detail=words(waits.left, self.name))
         verdict = self._roster.conclude(job, facts, self._with_notes(known, facts, observation))
         tracked = self._roster.tracked.get(job)
         if tracked is None or tracked.attempt != facts.attempt or not tracked.sent:
@@ -411,6 +425,10 @@ class Lane:
                     known.mtime = mtime
                     self._mark(job)
             pause = max(self._look_pause, (time.monotonic() - started) / _LOOK_SHARE)
+
+
+def _is_pending(seen: Observation | None) -> bool:
+    return seen is None or seen.presence == "pending"
 
 
 def _is_another(accepted: str, begun: str) -> bool:

@@ -7,17 +7,18 @@ import heapq
 import logging
 import os
 import time
-from collections import defaultdict
 from collections.abc import Generator, Iterable
 
 import msgspec
 
 from . import metadir
-from .conditions import JobEnd, evaluate, jobs_in
+from .awaits import Awaits, CanWait
+from .conditions import JobEnd, Outlook
 from .job import ENDED, IN_FLIGHT, LOCAL, Asked, EngineEnd, Intent, JobSpec, Reason, Resources, State
 from .publisher import Publisher
 from .queue import Yard
 from .settings import Settings, budget, default_retries, queue_budget
+from .tracked import Tracked
 from .verdict import (
     Facts,
     Observation,
@@ -47,46 +48,11 @@ def _counted(spec: JobSpec) -> Resources:
     return spec.resources if spec.backend == LOCAL else Resources()
 
 
-class Tracked:
-    """What is remembered of a job that has not ended; ``launched`` and ``asked_to_stop``: by this very engine.
-
-    ``sent``: its attempt was handed to a back end. ``note``: why its back end does not take it now.
-    """
-
-    __slots__ = (
-        "asked_to_stop",
-        "attempt",
-        "launched",
-        "mtime",
-        "not_before",
-        "note",
-        "paused",
-        "published",
-        "sent",
-        "spec",
-        "state",
-    )
-
-    def __init__(self, spec: JobSpec, attempt: int) -> None:
-        """Begin to follow a job."""
-        self.spec = spec
-        self.attempt = attempt
-        self.state = State.CREATED
-        self.not_before = 0.0  # on the monotonic clock
-        self.paused = 0
-        self.mtime = 0
-        self.launched = 0
-        self.asked_to_stop = 0
-        self.sent = False
-        self.note = ""
-        self.published: object = None
-
-
 class Roster:
     """The jobs of a work directory as the engine has them in memory. Never waits; reads and writes job folders."""
 
-    def __init__(self, workdir: WorkDir, publisher: Publisher, settings: Settings) -> None:
-        """Start empty; ``load`` finds the jobs."""
+    def __init__(self, workdir: WorkDir, publisher: Publisher, settings: Settings, can_wait: CanWait) -> None:
+        """Start empty; ``load`` finds the jobs. ``can_wait``: whether a job's back end can have it wait for others."""
         self.workdir = workdir
         self.publisher = publisher
         self.tracked: dict[int, Tracked] = {}
@@ -95,7 +61,9 @@ class Roster:
         self.set_settings(settings)
         self.left_behind: list[Facts] = []
         self.halted_by: int | None = None
-        self._dependents: defaultdict[int, set[int]] = defaultdict(set)
+        self.awaits = Awaits(
+            self.tracked, self._end_of, self.look_again, lambda: default_retries(self.settings), can_wait
+        )
         self._timers: list[tuple[float, int]] = []
 
     def set_settings(self, settings: Settings) -> None:
@@ -221,6 +189,12 @@ class Roster:
         tracked.attempt = facts.attempt
         tracked.mtime = self.workdir.mtime_ns(job)
         tracked.sent = facts.submitting is not None or facts.accepted is not None or facts.claimed
+        tracked.again = retry_asked(facts)
+        jid = facts.accepted.jid if facts.accepted is not None and facts.accepted.attempt == facts.attempt else ""
+        if jid != tracked.jid:
+            # Those that wait for it may do so in the same scheduler from now on.
+            tracked.jid = jid
+            self.dirty.update(dict.fromkeys(self.awaits.those_after(job)))
         yard = self.yard(facts.spec.backend)
         if verdict.state in IN_FLIGHT or (verdict.state is State.HELD and tracked.sent):
             yard.ready.discard(job)
@@ -250,8 +224,17 @@ class Roster:
         if tracked is None or tracked.spec.array is None:
             return None
         spec = tracked.spec
-        common = (spec.backend, spec.resources, spec.env_ref, spec.timeout, spec.grace, spec.priority, spec.title())
-        return (spec.array.array if spec.array is not None else 0, *common)
+        assert spec.array is not None
+        limits = (spec.resources, spec.timeout, spec.grace)
+        return (
+            spec.array.array,
+            spec.backend,
+            limits,
+            spec.env_ref,
+            spec.priority,
+            spec.title(),
+            tracked.after,
+        )
 
     def conclude(self, job: int, facts: Facts, observation: Observation | None) -> Verdict:
         """Judge a job in flight by its facts and what was seen of it, and apply that; returns the verdict."""
@@ -267,15 +250,11 @@ class Roster:
     def _schedule(self, job: int, tracked: Tracked, facts: Facts) -> Verdict:
         """Decide whether a waiting job is ready, what it waits for, or that it never can start."""
         spec, now = tracked.spec, time.time()
-        outlook = evaluate(spec.after, self._end_of, now)
+        outlook = self.awaits.outlook(job, spec.after)
         if outlook.answer == "never":
-            asked = Asked(facts.attempt, now, "engine", Reason.CONDITION, f"could never start: {outlook.why}")
-            return judge(msgspec.structs.replace(facts, intent=self._ask_to_cancel(job, asked)))
-        if outlook.answer == "waits":
-            for other in jobs_in(spec.after):
-                self._dependents[other].add(job)
-            if outlook.wake is not None:
-                self.look_again(job, min(max(0.0, outlook.wake - now), _CLOCK_CHECK))
+            return judge(self.give_up(job, facts, outlook))
+        tracked.after = self.awaits.dependency(tracked) if outlook.answer == "waits" else None
+        if outlook.answer == "waits" and tracked.after is None:
             return Verdict(State.CREATED, detail=f"waits for {outlook.why}")
         if tracked.paused != facts.attempt:
             tracked.paused = facts.attempt
@@ -289,6 +268,24 @@ class Roster:
         yard.ready.add(job, priority_of(facts), needs)
         lacking = yard.use.lacking(needs, yard.budget)
         return Verdict(State.QUEUED, detail=f"waits for {lacking}" if "budget" in lacking else tracked.note)
+
+    def give_up(self, job: int, facts: Facts, outlook: Outlook) -> Facts:
+        """Have a job cancelled that can never start; returns its facts with that wish."""
+        if facts.intent.cancel is not None and facts.intent.cancel.attempt == facts.attempt:
+            return facts
+        asked = Asked(facts.attempt, time.time(), "engine", Reason.CONDITION, f"could never start: {outlook.why}")
+        return msgspec.structs.replace(facts, intent=self._ask_to_cancel(job, asked))
+
+    def start_over(self, job: int, facts: Facts, why: str) -> None:
+        """Open the next attempt of a job whose present one will never begin."""
+        self._record_end(job, facts, Verdict(State.CANCELLED, Reason.CONDITION, why))
+        self._open_next(job, facts)
+
+    def _open_next(self, job: int, facts: Facts) -> None:
+        fresh = self._next_attempt(job, facts, facts.attempt)
+        if facts.spec is not None:
+            self.yard(facts.spec.backend).use.discard(job)
+        self.apply(job, fresh, judge(fresh))
 
     def _ask_to_cancel(self, job: int, asked: Asked) -> Intent:
         path = self.workdir.metadir(job)
@@ -318,10 +315,7 @@ class Roster:
     def _end(self, job: int, facts: Facts, verdict: Verdict) -> None:
         verdict = self._record_end(job, facts, verdict)
         if will_retry(facts, verdict, default_retries(self.settings)):
-            fresh = self._next_attempt(job, facts, facts.attempt)
-            if facts.spec is not None:
-                self.yard(facts.spec.backend).use.discard(job)
-            self.apply(job, fresh, judge(fresh))
+            self._open_next(job, facts)
             return
         before = self.publisher.row(job)
         news = job in self.tracked or (before is not None and before.state not in ENDED)
@@ -358,7 +352,7 @@ class Roster:
         for yard in self.yards.values():
             yard.ready.discard(job)
             yard.use.discard(job)
-        self.dirty.update(dict.fromkeys(self._dependents.pop(job, ())))
+        self.dirty.update(dict.fromkeys(self.awaits.over(job)))
 
     def forget(self, job: int) -> None:
         """A job's folder is gone."""

@@ -6,10 +6,14 @@ import math
 import shlex
 from typing import NamedTuple
 
+from .backend import Dependency
 from .job import JobSpec
 
 # How many bytes job.begin is padded to: an end record fits over it in place when the disk is full at the end.
 _RESERVE = 760
+
+# Seconds after which a record written on another node is surely seen.
+_LATE = 60
 
 # Exit status of a script whose attempt was claimed by another copy of it, or that could not write its folder.
 CLAIM_FAILED = 75
@@ -96,6 +100,8 @@ jt_run() {{
   [ -z "$jt_t" ] || kill -s TERM "$jt_t" 2>/dev/null
   [ -s "$jt_d/job.begin" ] || jt_launch=output
   jt_end "$jt_rc"
+  # A job that was told to stop has not ended well, whatever it says; its scheduler must not think so.
+  [ "$jt_rc" != 0 ] || [ -z "$jt_fw$jt_to" ] || exit 1
   exit "$jt_rc"
 }}
 
@@ -103,9 +109,41 @@ jt_run() {{
 umask 077
 set -C
 jt_stale && exit {claim_failed}
-jt_run 3>"$jt_d/job.begin"
+{guard}jt_run 3>"$jt_d/job.begin"
 exit {claim_failed}
 """
+
+# Its scheduler had it wait; but schedulers forget, and know nothing of retries. Of each job that was waited for:
+# 0 it ended as it must, 1 it did not, 2 its record cannot be seen here (yet: a shared file system may be late).
+_GUARD = r"""
+jt_saw() {{
+  if [ -e "$jt_f/$1/job.retry/$2" ] || [ -e "$jt_f/$1/job.retry/$2.moving" ]; then return 1; fi
+  jt_l=; {{ read -r jt_l <"$jt_f/$1/job.intent"; }} 2>/dev/null
+  case $jt_l in *'"retry":{{"attempt":'"$2,"*) return 1 ;; esac
+  [ "$3" != any ] || return 0
+  jt_l=; {{ read -r jt_l <"$jt_f/$1/job.rc"; }} 2>/dev/null
+  case $jt_l in *'"attempt":'"$2,"*) ;; *) [ "$3" = fail ] && return 0; return 2 ;; esac
+  jt_e=fail
+  case $jt_l in *'"exit_code":0,'*) jt_e=ok ;; esac
+  case $jt_l in *'"forwarded":'* | *'"timeout":'* | *'"launch":'*) jt_e=fail ;; esac
+  [ "$jt_e" = "$3" ]
+}}
+jt_f={workdir} jt_n=0
+while :; do
+  jt_yes= jt_no= jt_late=
+  for jt_a in {parents}; do
+    jt_k=${{jt_a##*:}} jt_a=${{jt_a%:*}}
+    jt_saw "${{jt_a%:*}}" "${{jt_a#*:}}" "$jt_k"
+    case $? in 0) jt_yes=1 ;; 1) jt_no=1 ;; *) jt_late=1 ;; esac
+  done
+  {decide}
+  [ "$jt_n" -lt {patience} ] || exit {claim_failed}
+  sleep 1
+  jt_n=$((jt_n + 1))
+done
+"""
+_ALL = '[ -z "$jt_no" ] || exit {claim_failed}; [ -n "$jt_late" ] || break'
+_ONE = '[ -z "$jt_yes" ] || break; [ -n "$jt_late" ] || exit {claim_failed}'
 
 _TIMER = r"""  (
     trap - INT HUP USR1 USR2 ALRM
@@ -159,12 +197,20 @@ def _enter(cwd: str, place: Place) -> str:
     return 'cd -- "$HOME" 2>/dev/null' + (f" && cd -- {shlex.quote('./' + below)} 2>/dev/null" if below else "")
 
 
-def job_script(spec: JobSpec, job: int, attempt: int, place: Place, shown_env: dict[str, str], own_id: str = "") -> str:
+def job_script(
+    spec: JobSpec,
+    job: int,
+    attempt: int,
+    place: Place,
+    shown_env: dict[str, str],
+    own_id: str = "",
+    after: Dependency | None = None,
+) -> str:
     """The text of the job script for one attempt.
 
     ``place`` is where the job finds its folder; ``shown_env`` are the variables that the script sets itself (the
     person's own and those of the back end). ``own_id``: the shell word by which the script finds what its scheduler
-    calls it.
+    calls it. ``after``: what the scheduler has it wait for.
     """
     command = [spec.shell] if spec.shell is not None else list(spec.command)
     argv = shlex.join(["/bin/sh", "-c", *command] if spec.shell is not None else command)
@@ -187,7 +233,19 @@ def job_script(spec: JobSpec, job: int, attempt: int, place: Place, shown_env: d
         stdin=shlex.quote(spec.stdin) if spec.stdin is not None else "/dev/null",
         umask=f"{0o022 if spec.umask is None else spec.umask:04o}",
         timer=timer,
+        guard=_guard(after, place) if after is not None else "",
         own_id=f',\\"jid\\":\\"{own_id}\\"' if own_id else "",
         reserve=_RESERVE,
+        claim_failed=CLAIM_FAILED,
+    )
+
+
+def _guard(after: Dependency, place: Place) -> str:
+    """The lines that end a script which was started before what it waited for came true."""
+    return _GUARD.format(
+        workdir=place.workdir,
+        parents=" ".join(f"{parent.job}:{parent.attempt}:{parent.ending}" for parent in after.parents),
+        decide=(_ONE if after.one_is_enough else _ALL).format(claim_failed=CLAIM_FAILED),
+        patience=_LATE,
         claim_failed=CLAIM_FAILED,
     )

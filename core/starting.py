@@ -102,8 +102,11 @@ class Starter:
         spec, attempt = tracked.spec, tracked.attempt
         if os.path.exists(f"{path}/{metadir.BEGIN}"):
             return None
+        if spec.after is not None and not self._roster.awaits.still(tracked):
+            return None
         of_array = (task.mark, task.index) if task is not None else ("", 0)
-        sent = metadir.encode(Submitting(attempt, spec.tag, time.time(), gpus, *of_array))
+        awaited = tuple(parent.job for parent in tracked.after.parents) if tracked.after is not None else ()
+        sent = metadir.encode(Submitting(attempt, spec.tag, time.time(), gpus, *of_array, awaited))
         metadir.write_new(f"{path}/{metadir.SUBMITTING}", sent)
         # A wish written before this moment is seen here; a later one finds a submission and stops the job.
         if os.path.exists(f"{path}/{metadir.INTENT}"):
@@ -124,10 +127,11 @@ class Starter:
         if spec.array is not None:
             shown["JOBTUI_ARRAY_INDEX"] = str(spec.array.index)
             shown["JOBTUI_ARRAY_ID"] = str(spec.array.array)
-        text = job_script(spec, job, attempt, place, shown, backend.own_id if backend is not None else "")
+        own_id = backend.own_id if backend is not None else ""
+        text = job_script(spec, job, attempt, place, shown, own_id, tracked.after)
         metadir.write_new(script, text.encode("utf-8", "surrogateescape"))
         tracked.launched = attempt
-        return Request(job, attempt, spec.tag, script, path, spec, environment, task)
+        return Request(job, attempt, spec.tag, script, path, spec, environment, task, tracked.after)
 
     def answered(self, request: Request, answer: Answer) -> None:
         """Record a back end's answer to a submission."""
@@ -139,7 +143,9 @@ class Starter:
             if tracked is not None:
                 tracked.note = ""
             place = (request.task.mark, request.task.index) if request.task is not None else ("", 0)
-            submitting = Submitting(request.attempt, request.tag, accepted.at, yard.use.gpus_of(job), *place)
+            awaited = tuple(parent.job for parent in request.after.parents) if request.after is not None else ()
+            gpus = yard.use.gpus_of(job)
+            submitting = Submitting(request.attempt, request.tag, accepted.at, gpus, *place, awaited)
             facts = Facts(spec=request.spec, attempt=request.attempt, submitting=submitting, accepted=accepted)
             if name in self._fleet.lanes:
                 self._fleet.lanes[name].taken(job, facts)
@@ -147,7 +153,11 @@ class Starter:
                 roster.apply(job, facts, judge(facts, Observation("running" if answer.running else "pending")))
         elif isinstance(answer, Rejected):
             yard.use.discard(job)
-            if answer.retryable:
+            if answer.retryable or request.after is not None:
+                if tracked is not None and not answer.retryable:
+                    # Perhaps it has forgotten one of the others: then the engine waits for them.
+                    _log.info("job %d: %s refuses to have it wait: %s", job, name, answer.text)
+                    tracked.refused = request.attempt
                 if tracked is not None:
                     tracked.note = answer.text
                     tracked.not_before = 0.0 if name in self._fleet.lanes else time.monotonic() + _TROUBLE_PAUSE

@@ -244,11 +244,12 @@ def _gone(facts: Facts, seen: Observation) -> Verdict:
     if seen.outcome == "finished":
         return Verdict(State.FINISHED, None, "the exit code is the scheduler's", seen.exit_code, None, ended)
     cancel = facts.intent.cancel
-    if cancel is not None and cancel.attempt == facts.attempt and (seen.outcome is None or seen.reason is None):
+    settled = seen.outcome is not None and seen.reason not in (None, Reason.CONDITION)
+    if cancel is not None and cancel.attempt == facts.attempt and not settled:
         detail = cancel.detail or "stopped; its exit code was not recorded"
         return Verdict(State.CANCELLED, cancel.reason, detail, seen.exit_code, ended=ended)
     if seen.outcome == "cancelled":
-        return Verdict(State.CANCELLED, Reason.PERSON, seen.detail, seen.exit_code, ended=ended)
+        return Verdict(State.CANCELLED, seen.reason or Reason.PERSON, seen.detail, seen.exit_code, ended=ended)
     if seen.exit_code is not None:
         end = End(attempt=facts.attempt, tag="", exit_code=seen.exit_code, uptime=0.0, at=seen.at)
         return _ended(end, facts, seen)

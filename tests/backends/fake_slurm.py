@@ -40,6 +40,9 @@ def sbatch(argv: list[str], how: str) -> None:
     if how == "refuse":
         fail("sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)")
     options = dict(word.removeprefix("--").partition("=")[::2] for word in argv[:-1])
+    if how == "unknown" and "dependency" in options:
+        fail("sbatch: error: Batch job submission failed: Job dependency problem")
+    after = options.get("dependency", "") if how != "forget" else ""
     with (HOME / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         jid = len(list(HOME.glob("job.*.json"))) + 1
@@ -47,7 +50,7 @@ def sbatch(argv: list[str], how: str) -> None:
         (HOME / f"job.{jid}.json").write_text(json.dumps({**job, "at": int(time.time())}))
     (HOME / f"pid.{jid}").write_text("")
     child = subprocess.Popen(
-        ["/bin/sh", "-c", f"sh {argv[-1]}; echo $? > {HOME}/end.{jid}"],
+        [Path(sys.argv[0]).with_name("fake"), str(jid), after, argv[-1]],
         env={**os.environ, "SLURM_JOB_ID": str(jid)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -62,9 +65,37 @@ def sbatch(argv: list[str], how: str) -> None:
     print(jid)
 
 
+BAD = ("FAILED", "CANCELLED")
+KINDS = {"afterok": ("COMPLETED",), "afternotok": BAD, "afterany": ("COMPLETED", *BAD)}
+
+
+def answer(part: str) -> str:
+    """Whether one dependency "holds", "waits" or can "never" hold."""
+    kind, _, parent = part.partition(":")
+    now = state(int(parent))
+    return "holds" if now in KINDS[kind] else "waits" if now in ("PENDING", "RUNNING") else "never"
+
+
+def start(jid: str, after: str, script: str) -> None:
+    """Run a job script, once it may run."""
+    several, whole, none = ("?", "holds", "never") if "?" in after else (",", "never", "holds")
+    while after:
+        answers = [answer(part) for part in after.split(several)]
+        if whole in answers or set(answers) == {none}:
+            if (whole if whole in answers else none) == "never":
+                (HOME / f"cancelled.{jid}").write_text("DependencyNeverSatisfied")
+                return
+            break
+        time.sleep(0.05)
+    (HOME / f"started.{jid}").write_text("")
+    os.execv("/bin/sh", ["/bin/sh", "-c", f"sh {script}; echo $? > {HOME}/end.{jid}"])
+
+
 def state(jid: int) -> str:
     if (HOME / f"cancelled.{jid}").exists():
         return "CANCELLED"
+    if not (HOME / f"started.{jid}").exists():
+        return "PENDING"
     end = HOME / f"end.{jid}"
     if not end.exists() or not end.read_text().strip():
         return "RUNNING"
@@ -82,7 +113,19 @@ def squeue(how: str) -> None:
     text = ""
     for path in sorted(HOME.glob("job.*.json")):
         job = json.loads(path.read_text())
-        fields = [job["jid"], state(job["jid"]), "None", job["at"], job["at"], job["at"], "n1", "p", job["comment"]]
+        cancelled = HOME / f"cancelled.{job['jid']}"
+        reason = cancelled.read_text() if cancelled.exists() else ""
+        fields = [
+            job["jid"],
+            state(job["jid"]),
+            reason or "None",
+            job["at"],
+            job["at"],
+            job["at"],
+            "n1",
+            "p",
+            job["comment"],
+        ]
         text += RS + US.join(map(str, [*fields, job["script"], "/", job["name"]])) + "\n"
     if how == "partial":
         text = text[: len(text) * 2 // 3]
@@ -104,6 +147,9 @@ def scancel(argv: list[str]) -> None:
 
 def main() -> None:
     command = Path(sys.argv[0]).name
+    if command == "fake":
+        start(*sys.argv[1:])
+        return
     how = mode(command)
     if command == "sbatch":
         sbatch(sys.argv[1:], how)

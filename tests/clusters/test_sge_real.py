@@ -151,6 +151,27 @@ def test_dependencies(manager: BlockingJobManager, sh: Sh) -> None:
     assert [state for state, _, _ in ends(manager, after)] == ["finished", "cancelled", "finished"]
 
 
+def test_jobs_after_others_in_any_way_start_without_an_engine(
+    manager: BlockingJobManager, sh: Sh, row: Row, until: Until, tmp_path: Path
+) -> None:
+    log, go = tmp_path / "log", tmp_path / "go"
+    note = f"echo $JOBTUI_JOB_INDEX >> {log}"
+    bad = manager.submit(sh(f"while ! [ -e {go} ]; do sleep 0.1; done; {note}; exit 3"))[0]
+    second = manager.submit(sh(note, after=AfterJob(bad, "any")))[0]
+    third, here = manager.submit(sh(note, after=AfterJob(second, "any")), sh(note, after=AfterJob(second)))
+    until(lambda: row(third).jid and row(third).detail, 40)
+    assert row(third).detail == f"after job {second} ends in any way (at sge)"
+    assert str(row(third).state) == "submitted" and str(row(here).state) == "created"
+    lease = read_lease(manager.workdir)
+    assert lease is not None
+    os.kill(lease.process.pid, signal.SIGKILL)
+    until(lambda: manager.engine() is None)
+    go.touch()
+    until(lambda: log.exists() and len(log.read_text().split()) == 3, 90)
+    assert list(map(int, log.read_text().split())) == [bad, second, third]
+    assert [state for state, _, _ in ends(manager, [bad, second, third, here], 60)] == ["failed"] + ["finished"] * 3
+
+
 def test_an_array_is_one_submission_and_its_tasks_are_jobs_of_their_own(
     sge: Cluster, manager: BlockingJobManager, sh: Sh, row: Row, until: Until
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from clusters_kit import Cluster, slurm_cluster
 
-from jobtui.core import AfterJob, ArrayTask, BlockingJobManager, JobRow, JobSpec, Resources, Retry, WorkDir
+from jobtui.core import AfterJob, AllOf, ArrayTask, BlockingJobManager, JobRow, JobSpec, Resources, Retry, WorkDir
 from jobtui.core.lease import read_lease
 
 Until = Callable[..., Any]
@@ -114,6 +114,64 @@ def test_array_tasks_and_dependencies(manager: BlockingJobManager, sh: Sh, row: 
     assert [state for state, _, _ in wait_all(manager, after)] == ["finished", "cancelled", "finished"]
     assert [out(manager, job) for job in array] == ["3\n", "5\n"]
     assert row(after[0]).started >= row(array[0]).ended - 0.1  # type: ignore[operator]
+
+
+def gate(path: Path) -> str:
+    return f"while ! [ -e {path} ]; do sleep 0.1; done"
+
+
+def test_a_net_of_jobs_runs_in_slurm_without_an_engine(
+    slurm: Cluster, manager: BlockingJobManager, sh: Sh, row: Row, until: Until, tmp_path: Path
+) -> None:
+    log, go = tmp_path / "log", tmp_path / "go"
+    note = f"echo $JOBTUI_JOB_INDEX >> {log}"
+    first = manager.submit(sh(f"{gate(go)}; {note}"))[0]
+    second, bad, left = manager.submit(
+        sh(note, after=AfterJob(first)), sh(f"{note}; exit 3", after=AfterJob(first)), sh(note, after=AfterJob(first))
+    )
+    third, never, rescue, bottom = manager.submit(
+        sh(note, after=AfterJob(second)),
+        sh(note, after=AfterJob(bad)),
+        sh(note, after=AfterJob(bad, "fail")),
+        sh(note, after=AllOf((AfterJob(left), AfterJob(second)))),
+    )
+    handed_over = lambda: all(job.jid and (job.detail or job.id == first) for job in manager.jobs())  # noqa: E731
+    until(handed_over, 60)
+    tasks = manager.submit(*[sh(note, after=AfterJob(second), array=ArrayTask(0, index)) for index in (0, 1)])
+    until(handed_over, 60)
+    assert row(third).detail == f"after job {second} ends well (at slurm)"
+    assert len({str(row(task).jid).partition("_")[0] for task in tasks}) == 1
+    os.kill(engine_pid(manager), signal.SIGKILL)
+    until(lambda: manager.engine() is None)
+    go.touch()
+    until(lambda: log.exists() and len(log.read_text().split()) == 9, 90)
+    order = list(map(int, log.read_text().split()))
+    assert order[0] == first and never not in order
+    assert order.index(bottom) > max(order.index(left), order.index(second))
+    assert min(order.index(job) for job in (third, *tasks)) > order.index(second)
+    assert order.index(rescue) > order.index(bad)
+    ended = {job.id: (str(job.state), job.reason) for job in manager.wait([third, never, rescue, bottom, *tasks], 60)}
+    assert ended.pop(never) == ("cancelled", "condition") and set(ended.values()) == {("finished", None)}
+    assert row(never).detail == f"could never start: job {bad} ended badly"
+    assert len(log.read_text().split()) == 9
+    after_all = manager.submit(sh("true", after=AfterJob(first)), sh("true", after=AfterJob(bad)))
+    assert [state for state, _, _ in wait_all(manager, after_all)] == ["finished", "cancelled"]
+
+
+def test_a_parent_that_is_run_again_is_waited_for_again(
+    manager: BlockingJobManager, sh: Sh, row: Row, until: Until, tmp_path: Path
+) -> None:
+    log, go = tmp_path / "log", tmp_path / "go"
+    parent = manager.submit(sh(f"echo up >> {log}; {gate(go)}; echo parent >> {log}"))[0]
+    any_way, well = manager.submit(
+        sh(f"echo child >> {log}", after=AfterJob(parent, "any")), sh(f"echo child >> {log}", after=AfterJob(parent))
+    )
+    until(lambda: row(any_way).jid and row(well).jid and log.exists(), 40)
+    manager.requeue([parent])
+    until(lambda: log.read_text().split().count("up") == 2, 60)
+    go.touch()
+    assert [state for state, _, _ in wait_all(manager, [parent, any_way, well], 90)] == ["finished"] * 3
+    assert log.read_text().split() == ["up", "up", "parent", "child", "child"]
 
 
 def test_an_array_is_one_submission_and_its_tasks_are_jobs(

@@ -11,12 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jobtui.core.backend import Dependency, Parent
 from jobtui.core.identity import is_alive
-from jobtui.core.job import JobSpec
+from jobtui.core.job import Asked, Intent, JobSpec
 from jobtui.core.metadir import read_facts
 from jobtui.core.script import job_script, place_here
 from jobtui.core.verdict import Facts, judge
@@ -33,11 +35,13 @@ Until = Callable[..., Any]
 class Script:
     """A job script in a folder of its own."""
 
-    def __init__(self, root: Path, spec: JobSpec, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, root: Path, spec: JobSpec, env: dict[str, str] | None = None, after: Dependency | None = None
+    ) -> None:
         self.spec = spec
         self.folder = root / "1"
         self.folder.mkdir(exist_ok=True)
-        text = job_script(spec, 1, 1, place_here(str(root), 1), env or {})
+        text = job_script(spec, 1, 1, place_here(str(root), 1), env or {}, "", after)
         (self.folder / "script").write_bytes(text.encode("utf-8", "surrogateescape"))
 
     def start(self, shell: list[str], env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -266,3 +270,67 @@ def test_no_command_runs_when_its_start_cannot_be_recorded(tmp_path: Path, sh: l
         assert judge(script.facts()).state != "finished"
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def parent(root: Path, job: int, command: str | None, **asked: Any) -> None:
+    """The folder of a job that ended by itself, or left no record where ``command`` is None."""
+    (root / str(job)).mkdir()
+    if command is not None:
+        text = job_script(spec("sh", "-c", command), job, 1, place_here(str(root), job), {})
+        (root / str(job) / "script").write_text(text)
+        subprocess.run(["sh", str(root / str(job) / "script")], check=False, timeout=30)
+    (root / str(job) / "job.intent").write_text(msgspec.json.encode(Intent(**asked)).decode() + "\n")
+
+
+def waits(*parents: tuple[int, Any], one_is_enough: bool = False) -> Dependency:
+    return Dependency(tuple(Parent(job, 1, str(job), ending) for job, ending in parents), one_is_enough)
+
+
+def test_a_script_that_is_started_too_early_does_not_begin(tmp_path: Path, sh: list[str]) -> None:
+    parent(tmp_path, 2, "true")
+    parent(tmp_path, 3, "exit 3", hold=True)
+    parent(tmp_path, 4, "true", retry=Asked(1, 0.0, "me"))
+    parent(tmp_path, 5, "exit 1")
+    (tmp_path / "5" / "job.retry" / "1").mkdir(parents=True)
+    parent(tmp_path, 6, None)
+    cases: list[tuple[Dependency, bool]] = [
+        (waits((2, "ok")), True),
+        (waits((2, "fail")), False),
+        (waits((2, "any"), (3, "any"), (6, "any")), True),
+        (waits((3, "ok")), False),
+        (waits((3, "fail")), True),
+        (waits((2, "ok"), (3, "ok")), False),
+        (waits((2, "ok"), (3, "ok"), one_is_enough=True), True),
+        (waits((2, "fail"), (3, "ok"), one_is_enough=True), False),
+        (waits((4, "any")), False),
+        (waits((5, "fail")), False),
+        (waits((6, "fail")), True),
+    ]
+    for after, may_start in cases:
+        shutil.rmtree(tmp_path / "1", ignore_errors=True)
+        script = Script(tmp_path, spec("echo", "ran"), after=after)
+        assert script.run(sh) == (0 if may_start else 75), after
+        assert (script.facts().begin is not None) == may_start
+        assert may_start == (script.folder / "job.stdout").exists()
+
+
+def test_a_record_that_comes_late_is_waited_for(tmp_path: Path, sh: list[str], until: Until) -> None:
+    parent(tmp_path, 2, None)
+    script = Script(tmp_path, spec("true"), after=waits((2, "ok")))
+    child = script.start(sh)
+    until(lambda: Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text())
+    assert script.begun() is None
+    (tmp_path / "2" / "job.rc").write_text('{"attempt":1,"tag":"x","exit_code":0,"uptime":1.0}\n')
+    assert child.wait(30) == 0 and script.facts().end is not None
+
+
+def test_a_job_that_was_told_to_stop_has_not_ended_well_for_its_scheduler(
+    tmp_path: Path, sh: list[str], until: Until
+) -> None:
+    script = Script(tmp_path, spec("sh", "-c", "trap 'exit 0' TERM; echo up; while :; do sleep 0.05; done"))
+    child = script.start(sh)
+    until(lambda: script.begun() and script.out())
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(20) != 0
+    end = script.facts().end
+    assert end is not None and end.exit_code == 0 and end.forwarded == "TERM"
