@@ -123,7 +123,10 @@ class Slurm:
     programs: Sequence[str] = ("sbatch", "squeue", "scancel", "scontrol")
     own_id = "${SLURM_ARRAY_TASK_ID:+${SLURM_ARRAY_JOB_ID}_}${SLURM_ARRAY_TASK_ID:-${SLURM_JOB_ID-}}"
     forms: Mapping[str, str] = {"SLURM_TIME_FORMAT": "%s"}
-    capabilities: frozenset[Capability] = frozenset({"hold", "release", "requeue", "signal", "foreign"})
+    # Suspending is for operators alone; to others Slurm says so.
+    capabilities: frozenset[Capability] = frozenset(
+        {"hold", "release", "suspend", "resume", "requeue", "signal", "foreign"}
+    )
 
     def scrub(self, env: Mapping[str, str]) -> dict[str, str]:
         """Drop what changes options and formats, and what a job that we were called from left behind."""
@@ -286,7 +289,7 @@ class Slurm:
         return [*orders, *_orders(jids, "scancel")]
 
     def order(self, verb: Verb, jids: Sequence[str]) -> Sequence[Order]:
-        """Hold, release or requeue. A plain hold by an administrator is one that the job's owner cannot lift."""
+        """Hold, release, suspend, resume or requeue; by uhold, as a plain hold by root binds the owner too."""
         return _orders(jids, "scontrol", "uhold" if verb == "hold" else verb)
 
     def signal(self, jids: Sequence[str], name: str) -> Sequence[Order]:

@@ -42,27 +42,34 @@ class Orders:
         self._told = told
         self._standing: dict[int, _Order] = {}
         self._once: list[tuple[Once, Handle]] = []
+        # What was refused of the orders that are given a single time.
+        self._refused: dict[int, str] = {}
         self._bell = anyio.Event()
 
     def cancel(self, handle: Handle, grace: float) -> None:
         """Stop a job; KILL after ``grace`` seconds."""
+        self._refused.pop(handle.job, None)
         self._standing[handle.job] = _Order(handle, "cancel", grace)
         self._bell.set()
 
     def give(self, verb: Verb, handle: Handle) -> None:
         """Give an order that the scheduler can carry out."""
+        self._refused.pop(handle.job, None)
         self._standing[handle.job] = _Order(handle, verb)
         self._bell.set()
 
     def once(self, order: Once, handle: Handle) -> None:
         """Give an order a single time, whatever becomes of it: one that comes twice may do harm."""
+        self._refused.pop(handle.job, None)
         self._once.append((order, handle))
         self._bell.set()
 
     def refusal(self, job: int) -> str:
-        """Why an order for this job was refused so far, in the scheduler's words; "" if none was."""
+        """Why the newest order for this job was refused so far, in the scheduler's words; "" if it was not."""
         order = self._standing.get(job)
-        return f"could not {order.verb} it: {order.words}" if order is not None and order.words else ""
+        if order is not None and order.words:
+            return f"could not {order.verb} it: {order.words}"
+        return self._refused.get(job, "")
 
     async def run(self) -> None:
         """Give what is due until cancelled."""
@@ -94,7 +101,9 @@ class Orders:
                 _log.exception("a bug in the back end %s", self._backend.name)
                 refused = {}
             for job, words in refused.items():
-                _log.error("job %d: %s refuses to %s it: %s", job, self._backend.name, f"{verb} {name}".strip(), words)
+                what = f"send {name} to" if verb == "signal" else verb
+                self._refused[job] = f"could not {what} it: {words}"
+                _log.error("job %d: %s refuses to %s it: %s", job, self._backend.name, what, words)
             self._told([handle.job for handle in handles])
 
     async def _give(self, orders: list[_Order]) -> None:
@@ -131,3 +140,4 @@ class Orders:
     def drop(self, job: int) -> None:
         """The job has ended: nothing is to be ordered any more."""
         self._standing.pop(job, None)
+        self._refused.pop(job, None)

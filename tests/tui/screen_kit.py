@@ -164,6 +164,9 @@ class Recorder(JobManager):
     async def retry(self, jobs: Sequence[int]) -> list[Outcome]:
         return self._note("retry", jobs)
 
+    async def requeue(self, jobs: Sequence[int]) -> list[Outcome]:
+        return self._note("requeue", jobs)
+
     async def resubmit(self, job: int, **changes: Any) -> int:
         self._note("resubmit", [job])
         return 1000 + job

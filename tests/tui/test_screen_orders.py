@@ -108,6 +108,30 @@ def test_the_question_is_answered_by_its_buttons_too(site: Site) -> None:
     assert intent(site, job).cancel is not None
 
 
+@presses("requeue")
+def test_requeue_asks_first_and_then_stops_the_job_and_runs_it_again(site: Site) -> None:
+    waiting, ended, running = (site.add(str(each), each) for each in (State.QUEUED, State.FAILED, State.RUNNING))
+    manager = Recorder(site.save().workdir)
+
+    async def body(desk: JobScreen, pilot: Pilot[None]) -> None:
+        await put_cursor(desk, pilot, ended)
+        await press(pilot, "B")
+        assert "cannot be requeued: it has ended; retry it" in desk.message
+        await put_cursor(desk, pilot, waiting)
+        await press(pilot, "B")
+        assert "cannot be requeued: only a job that was started" in desk.message
+        await put_cursor(desk, pilot, running)
+        await asked(desk, pilot, "B")
+        assert line_with(desk, "Requeue 1 job?") and line_with(desk, "runs again from its beginning")
+        await press(pilot, "n")
+        assert manager.orders == []
+        await asked(desk, pilot, "B")
+        await press(pilot, "y")
+        await until(pilot, lambda: manager.orders == [("requeue", (running,))])
+
+    on_screen(manager, body)
+
+
 @presses("retry")
 def test_retry_asks_for_another_attempt_of_an_ended_job(site: Site) -> None:
     job = site.add("broken", State.FAILED)

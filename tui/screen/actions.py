@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .action import Action, Group, Pane
-from .orders import CANCEL, HOLD, PRIORITY, RELEASE, REMOVE, RESUBMIT, RESUME, RETRY, SIGNAL, SUSPEND, Order
+from .orders import CANCEL, HOLD, PRIORITY, RELEASE, REMOVE, REQUEUE, RESUBMIT, RESUME, RETRY, SIGNAL, SUSPEND, Order
 
 if TYPE_CHECKING:
     from .desk import JobScreen
@@ -64,6 +64,7 @@ JOB_ACTIONS = (
     ),
     _order(RETRY, "r", "Run an ended job again, as a new attempt; of an array, the tasks that failed", short="retry"),
     _order(RESUBMIT, "s", "Submit the job once more, as a new job", short="resubmit"),
+    _order(REQUEUE, "B", "Put a job that was started back: stop it, and run it again as its next attempt; asks first"),
     Action(
         "edit",
         "Edit and resubmit",

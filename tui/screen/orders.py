@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ...core.errands import ForeignOrder
-from ...core.job import ENDED, WAITING, JobRow, Outcome, SpecError, State
+from ...core.job import ENDED, IN_FLIGHT, WAITING, JobRow, Outcome, SpecError, State
 from ...core.manager import JobManager
 from ...core.settings import SettingsError
 from ...core.supervisor import EngineFailedError
@@ -61,6 +61,16 @@ def _no_retry(row: JobRow, _can: Abilities) -> str:
         return ""
     word = "is being stopped" if row.state is State.CANCELLING else f"is {row.state}"
     return f"it has not ended yet, it {word}; cancel it first, or resubmit it"
+
+
+def _no_requeue(row: JobRow, can: Abilities) -> str:
+    if row.foreign and "requeue" not in can:
+        return f"the back end {row.backend} puts no job back that jobtui did not submit"
+    if row.state in IN_FLIGHT or (row.state is State.HELD and row.jid is not None):
+        return ""
+    if row.state in ENDED:
+        return "it has ended; retry it, or resubmit it"
+    return f"only a job that was started can be requeued, and it is {row.state}"
 
 
 def _no_resubmit(_row: JobRow, _can: Abilities) -> str:
@@ -129,6 +139,18 @@ CANCEL = Order(
     foreign=ForeignOrder("cancel"),
 )
 RETRY = Order("retry", "retry", "retried", ("retry",), _no_retry, lambda m, jobs: m.retry(jobs))
+REQUEUE = Order(
+    "requeue",
+    "requeue",
+    "requeued",
+    ("requeue",),
+    _no_requeue,
+    lambda m, jobs: m.requeue(jobs),
+    "always",
+    "What runs is stopped, and runs again from its beginning as its next attempt.",
+    needs="requeue",
+    foreign=ForeignOrder("requeue"),
+)
 RESUBMIT = Order("resubmit", "resubmit", "resubmitted", ("resubmit",), _no_resubmit, _resubmit)
 HOLD = Order(
     "hold",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -128,7 +129,15 @@ class QueueScreen(ModalScreen[None]):
     # -- what is known
 
     async def _look(self) -> None:
-        """Say that somebody looks, and tell what is new, for ever."""
+        """Say that somebody looks, and tell what is new, until this is closed."""
+        try:
+            await self._keep_looking()
+        finally:
+            # Here, where nothing can say the contrary afterwards.
+            with contextlib.suppress(*NO_BUGS):
+                await self._manager.look_at(PART, Want())
+
+    async def _keep_looking(self) -> None:
         env = dict(os.environ)
         before: tuple[list[SeenQueues], dict[str, dict[str, Share]]] | None = None
         wanted: list[str] | None = None

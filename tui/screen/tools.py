@@ -13,7 +13,6 @@ from textual.message import Message
 from ...core.filters import id_ranges
 from ...core.job import JobRow, Outcome, State
 from ...core.journal import Change
-from ...core.wants import Want
 from ..ref import JobRef, Ref
 from .commands import CommandLog, command_line
 from .entries import Entry
@@ -138,16 +137,11 @@ class Tools:
 
     def queues(self) -> None:
         """Show the queues and nodes of the schedulers of the work directory under the cursor."""
-        from .queuescreen import PART, QueueScreen
+        from .queuescreen import QueueScreen
 
         desk = self._desk
         manager = desk.manager or desk.places[0].manager
-
-        def closed(_answer: None) -> None:
-            desk.run_worker(manager.look_at(PART, Want()))
-
-        ascii = self._memory.ascii_only()
-        desk.app.push_screen(QueueScreen(manager, ascii=ascii, can=desk.capabilities), closed)
+        desk.app.push_screen(QueueScreen(manager, ascii=self._memory.ascii_only(), can=desk.capabilities))
 
     def choose_filter(self) -> None:
         """Offer the named filters and those used last."""
