@@ -15,9 +15,11 @@ snapshots: .venv/.dev
 	JOBTUI_UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -n 2 -q tests/tui/test_screen_snapshots.py
 	git status --short tests/tui/snapshots
 
-# Real schedulers, from Debian packages, on loopback: needs root on Debian, and skips with a reason elsewhere.
+# Real schedulers, from Debian packages, on loopback: needs root on Debian, and skips with a reason elsewhere. Each file has
+# schedulers of its own, so that files can run beside each other; most of their time is waiting.
 test-clusters: .venv/.dev
-	JOBTUI_TEST_CLUSTERS=1 $(BIN)/python -m pytest tests/clusters -ra
+	@folder=$$(mktemp -d /tmp/XXXXXX); JOBTUI_TEST_CLUSTERS=1 $(BIN)/python -m pytest tests/clusters -ra --durations=8 \
+	  -n 3 --dist loadfile --basetemp=$$folder/t; code=$$?; rm -rf $$folder; exit $$code
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .

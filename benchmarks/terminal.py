@@ -250,7 +250,7 @@ class Terminal:
             self.press(place if question[0].endswith(b"6n") else b"\x1b[?2026;2$y")
         self._tail = text[max(end, len(text) - 8) :]
 
-    def until(self, condition: Callable[[], Any] | bytes | str, timeout: float = 30.0) -> None:
+    def until(self, condition: Callable[[], Any] | bytes | str, timeout: float = 60.0) -> None:
         """Let time pass until something holds: bytes (a pattern) were written, a text is on the screen, a condition.
 
         Raises TimeoutError with what is on the screen.
@@ -268,7 +268,7 @@ class Terminal:
             return condition in self.text()
         return bool(condition())
 
-    def still(self, seconds: float = 0.3, timeout: float = 30.0) -> None:
+    def still(self, seconds: float = 0.3, timeout: float = 60.0) -> None:
         """Let time pass until nothing has arrived for some time. Raises TimeoutError."""
         deadline = time.monotonic() + timeout
         while self.read(seconds):
@@ -309,7 +309,7 @@ class Terminal:
         with open(f"/proc/{self.pid}/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
-    def ended(self, timeout: float = 20.0) -> int:
+    def ended(self, timeout: float = 60.0) -> int:
         """Wait for the program's end; its exit code, negative for a signal. Raises TimeoutError."""
         deadline = time.monotonic() + timeout
         while True:

@@ -14,14 +14,14 @@ from .backend import here
 from .catalog import Catalog
 from .choosing import chosen, prospects
 from .filters import id_ranges
-from .identity import file_system
 from .index import IndexReader, IndexUnusableError
 from .job import ENDED, LOCAL, State, is_far
 from .lease import is_held, read_lease
 from .links import Link, read_links
 from .seen import read_seen
-from .settings import config_path
+from .settings import config_path, file_settings
 from .units import counted, duration
+from .watch import gives_events, watching
 from .workdir import INBOX, INDEX, WorkDir
 
 _LEAST_FREE = 2**20
@@ -51,7 +51,8 @@ async def _machine(workdir: WorkDir) -> list[Finding]:
     findings.append(Finding(True, f"back end auto: stands for {chosen(own)} here"))
     path = config_path()
     lacking = "" if os.path.exists(path) else " (not there: the defaults hold)"
-    return [*findings, Finding(True, f"your settings: {path}{lacking}")]
+    wrong = file_settings()[1]
+    return [*findings, Finding(not wrong, f"your settings: {wrong or path}{lacking}")]
 
 
 def _elsewhere(workdir: WorkDir) -> list[str]:
@@ -62,13 +63,11 @@ def _elsewhere(workdir: WorkDir) -> list[str]:
 def _directory(workdir: WorkDir) -> list[Finding]:
     if not workdir.exists():
         return [Finding(True, f"work directory {workdir.path}: not there yet; the first submit makes it")]
-    where = file_system(workdir.path)
-    how = "its changes are watched" if where.local else "shared: its changes are found by looking"
     space = os.statvfs(workdir.path)
     free = space.f_bavail * space.f_frsize
     roomy = free > _LEAST_FREE and (space.f_favail > _LEAST_INODES or not space.f_files)
     return [
-        Finding(True, f"work directory {workdir.path} ({where.kind}; {how})"),
+        Finding(True, f"work directory {workdir.path} ({_followed(workdir.path)})"),
         Finding(os.access(workdir.path, os.W_OK), "writing to the work directory"),
         Finding(roomy, f"{free // 2**20} MiB free on its file system"),
         _engine(workdir),
@@ -76,6 +75,19 @@ def _directory(workdir: WorkDir) -> list[Finding]:
         _jobs(workdir),
         _index(workdir),
     ]
+
+
+def _followed(path: str) -> str:
+    """What file system a work directory is on, and how its changes are noticed."""
+    how = watching(path)
+    kind = how.where.kind if how.where.local else f"{how.where.kind}, which other machines may write to"
+    told = ", as your settings say" if how.told else ""
+    if not how.events:
+        return f"{kind}; changes are found by looking{told}"
+    if gives_events(path):
+        return f"{kind}; the kernel tells of changes{told}"
+    limits = "fs.inotify.max_user_instances and fs.inotify.max_user_watches"
+    return f"{kind}; changes are found by looking, because this machine gives you no more events: see {limits}"
 
 
 def _engine(workdir: WorkDir) -> Finding:

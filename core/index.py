@@ -48,6 +48,19 @@ def _connect(path: str, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{quoted}?{mode}", uri=True, timeout=5, isolation_level=None, check_same_thread=False)
 
 
+def _reading(path: str) -> str:
+    """How to open the index for reading, so that nothing half written is read, and nothing is written for it.
+
+    Who writes it keeps a log beside it: ahead of the writing on a file system of this machine, else for undoing it.
+    """
+    ahead, undoing = os.path.exists(path + "-wal"), os.path.exists(path + "-journal")
+    if (ahead or undoing) and os.access(path, os.W_OK):
+        return "mode=rw"
+    # Without either, nobody writes, and opening it as if somebody did would make such a log for a moment: a change in
+    # the work directory that every client that watches it would see.
+    return "mode=ro" if undoing else "immutable=1"
+
+
 class IndexReader:
     """Read access for clients. Every method raises IndexUnusableError instead of giving a wrong answer."""
 
@@ -57,10 +70,7 @@ class IndexReader:
             raise IndexUnusableError("there is no index")
         self._path = path
         try:
-            # Without a write-ahead log nobody writes, and opening it as if somebody did would make such a log for a
-            # moment: a change in the work directory that every client that watches it would see.
-            shared = os.path.exists(path + "-wal") and os.access(path, os.W_OK)
-            self._db = _connect(path, "mode=rw" if shared else "immutable=1")
+            self._db = _connect(path, _reading(path))
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
         except _DAMAGE as error:
             raise IndexUnusableError(str(error)) from error

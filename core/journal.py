@@ -136,12 +136,15 @@ class JournalReader:
                 return changes
             name = _name(os.pread(self._fd, _FIRST_BYTES, 0))
         except OSError:
-            # Another machine removed it, on a network file system.
+            # Another machine removed it, on a network file system: nothing more can be read of it.
+            os.close(self._fd)
+            self._fd = -1
             changes, name = None, b""
         if self._open() and changes is not None and name and self._follows(name):
             more = self._rest()
             return None if more is None else changes + more
-        self._offset = os.fstat(self._fd).st_size
+        if self._fd >= 0:
+            self._offset = os.fstat(self._fd).st_size
         return None
 
     def _follows(self, name: bytes) -> bool:

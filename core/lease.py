@@ -12,6 +12,7 @@ import msgspec
 from . import metadir
 from .identity import is_alive, myself, this_boot, this_host
 from .job import Process
+from .stale import current
 from .workdir import LEASE, LOCK, WorkDir
 
 # How long, in seconds, a lease of another machine may stay unrenewed before it counts as given up.
@@ -40,11 +41,15 @@ class LeaseTakenError(Exception):
 def read_lease(workdir: WorkDir) -> Lease | None:
     """The lease as it stands on disk, or None where there is none that can be read."""
     try:
-        with open(workdir.file(LEASE), "rb") as file:
-            lease = metadir.decode(file.read(), Lease)
-            return msgspec.structs.replace(lease, renewed=os.fstat(file.fileno()).st_mtime)
+        return current(_read, workdir.file(LEASE))
     except (OSError, msgspec.MsgspecError, ValueError):
         return None
+
+
+def _read(path: str) -> Lease:
+    with open(path, "rb") as file:
+        lease = metadir.decode(file.read(), Lease)
+        return msgspec.structs.replace(lease, renewed=os.fstat(file.fileno()).st_mtime)
 
 
 def is_held(lease: Lease | None) -> bool:

@@ -6,6 +6,8 @@ import os
 
 import msgspec
 
+from .stale import current
+
 BLOCK = 64 * 1024
 
 
@@ -27,6 +29,9 @@ class LogFile:
 
     def to_tail(self, lines: int) -> None:
         """Move to where the last ``lines`` lines begin (0: the end)."""
+        current(self._to_tail_now, lines)
+
+    def _to_tail_now(self, lines: int) -> None:
         try:
             with open(self.path, "rb") as file:
                 status = os.fstat(file.fileno())
@@ -37,6 +42,9 @@ class LogFile:
 
     def read(self, limit: int = BLOCK) -> Added:
         """Up to ``limit`` bytes from where we are, and move behind them. Raises OSError but not for a missing file."""
+        return current(self._read_now, limit)
+
+    def _read_now(self, limit: int) -> Added:
         try:
             fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -44,11 +52,9 @@ class LogFile:
         try:
             status = os.fstat(fd)
             restarted = self._inode is not None and (status.st_ino != self._inode or status.st_size < self.offset)
-            self._inode = status.st_ino
-            if restarted:
-                self.offset = 0
-            data = os.pread(fd, limit, self.offset)
-            self.offset += len(data)
+            start = 0 if restarted else self.offset
+            data = os.pread(fd, limit, start)
+            self._inode, self.offset = status.st_ino, start + len(data)
             return Added(data, restarted)
         finally:
             os.close(fd)

@@ -161,6 +161,8 @@ class JobManager:
         """
         looking = self._looking.setdefault(part, Looking(self.workdir))
         await self._call(looking.at, want)
+        if want == Want():
+            self._looking.pop(part, None)
 
     def look_away(self) -> None:
         """Look at nothing any more: to be called before the client ends."""

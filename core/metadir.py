@@ -24,6 +24,7 @@ from .job import (
     Obeyed,
     Submitting,
 )
+from .stale import current
 from .verdict import Facts
 
 SPEC = "job.json"
@@ -159,6 +160,10 @@ def write_status(metadir: str, word: str) -> None:
 
 def _read(path: str) -> tuple[bytes, float] | None:
     """A small file's content and modification time; None if there is none."""
+    return current(_read_once, path)
+
+
+def _read_once(path: str) -> tuple[bytes, float] | None:
     try:
         # Not to wait for ever where somebody put a pipe in a fact's place.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

@@ -11,6 +11,7 @@ import msgspec
 from . import metadir
 from .backend import Foreign
 from .queues import Capacity, Share
+from .stale import current
 from .workdir import WorkDir
 
 _PREFIX, _QUEUES = "seen.", "queues."
@@ -106,7 +107,11 @@ def _paths(workdir: WorkDir, prefix: str) -> list[str]:
 
 def _read(path: str, kind: type[_T]) -> _T | None:
     try:
-        with open(path, "rb") as file:
-            return metadir.decode(file.read(), kind)
+        return current(_decode, path, kind)
     except (FileNotFoundError, msgspec.MsgspecError, ValueError):
         return None
+
+
+def _decode(path: str, kind: type[_T]) -> _T:
+    with open(path, "rb") as file:
+        return metadir.decode(file.read(), kind)

@@ -90,14 +90,24 @@ def queue_budget(settings: Settings) -> Budget:
     return Budget(slots=settings.queued, cpus=settings.queued, memory=0, gpus=0)
 
 
+class FileSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[files]``: how a person's clients follow files.
+
+    ``watch``: "events" of the kernel, "poll" for looking at them again and again, or "auto" by the file system.
+    """
+
+    watch: Literal["auto", "events", "poll"] = "auto"
+
+
 def config_path() -> str:
-    """The person's own settings file (TOML; table ``[engine]``)."""
+    """The person's own settings file (TOML; tables ``[engine]`` and ``[files]``, and those of the screen)."""
     from platformdirs import user_config_path
 
     return str(user_config_path("jobtui") / "config.toml")
 
 
-def _personal() -> dict[str, Any]:
+def _table(name: str, kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """One table of the person's settings file, which makes a ``kind``; raises SettingsError."""
     path = config_path()
     try:
         with open(path, "rb") as file:
@@ -107,11 +117,25 @@ def _personal() -> dict[str, Any]:
     import tomllib
 
     try:
-        table = tomllib.loads(text.decode("utf-8")).get("engine", {})
-        convert(table, Settings)
+        table = tomllib.loads(text.decode("utf-8")).get(name, {})
+        convert(table, kind)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise SettingsError(f"{path}: {error}") from error
     return table
+
+
+def _personal() -> dict[str, Any]:
+    return _table("engine", Settings)
+
+
+def file_settings() -> tuple[FileSettings, str]:
+    """The settings of ``[files]`` in force, and in words why those are the defaults although others were set."""
+    try:
+        return convert(_table("files", FileSettings), FileSettings), ""
+    except SettingsError as error:
+        return FileSettings(), str(error)
+    except OSError as error:
+        return FileSettings(), f"{error.filename}: {error.strerror}"
 
 
 def own_settings(workdir: WorkDir) -> dict[str, Any]:

@@ -166,7 +166,9 @@ def _words_of(error: Exception) -> tuple[str, int] | None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 could not be done, 2 wrong usage."""
-    # Closed by whoever started us: then there is nobody to print for.
+    # Closed by whoever started us: then there is nobody to read from and to print for. In this order they get their
+    # own numbers, which no other file must get.
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     try:
@@ -187,10 +189,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except (BrokenPipeError, _ReaderGoneError):
         # The reader of our output went away (ls | head): not an error, and nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
     except Exception as error:  # noqa: BLE001 a bug, logged with its traceback
         words = _words_of(error)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _drop_output()
         if words is None:
             from .buglog import log_bug
 
@@ -198,6 +204,11 @@ def main(arguments: list[str] | None = None) -> int:
             return 1
         click.echo(f"jobtui: {words[0]}", err=True)
         return words[1]
+
+
+def _drop_output() -> None:
+    """Forget what could not be written: Python would try it once more at its end, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def entry() -> None:

@@ -37,3 +37,13 @@ def sh() -> Callable[..., JobSpec]:
         return JobSpec(shell=line, backend="slurm", **more)
 
     return make
+
+
+@pytest.fixture
+def until(until: Callable[..., Any]) -> Callable[..., Any]:
+    """As elsewhere, with bounds for machines that run three schedulers beside other work."""
+
+    def wait(condition: Callable[[], Any], timeout: float = 20.0) -> Any:
+        return until(condition, timeout * 5)
+
+    return wait

@@ -22,8 +22,15 @@ export SGE_QMASTER_PORT=${JOBTUI_SGE_PORT:-16900}
 export SGE_EXECD_PORT=$((SGE_QMASTER_PORT + 1))
 cell=$SGE_ROOT/$SGE_CELL
 
-die() { echo "sge.sh: $*" >&2; exit 1; }
-logged() { "$@" >>"$home/setup.log" 2>&1 || die "'${*##*/}' failed; see $home/setup.log"; }
+. "$(dirname "$0")/machine.sh"
+logged() { "$@" >>"$home/setup.log" 2>&1 || trouble "'${*##*/}' failed"; }
+trouble() {     # the daemons' own words, before they are wiped away
+    local log
+    for log in "$home"/*.log "$home"/spool/qmaster/messages "$home"/spool/execd/*/messages; do
+        [ -s "$log" ] && { echo "== $log"; tail -n 15 "$log"; }
+    done >&2
+    die "$@"
+}
 
 # -- daemons, known by pid and start time, so that nobody else's process is ever signalled
 
@@ -36,7 +43,7 @@ alive() {
 }
 start() {
     alive "$1" >/dev/null && return 0
-    SGE_ND=1 LD_PRELOAD=$home/loopback.so setsid "$bin/sge_$1" </dev/null >>"$home/$1.log" 2>&1 &
+    SGE_ND=1 JOBTUI_LOOPBACK=$(address_of "$host") LD_PRELOAD=$home/loopback.so setsid "$bin/sge_$1" </dev/null >>"$home/$1.log" 2>&1 &
     echo "$! $(ticks $! | cut -d ' ' -f 2)" >"$home/$1.pid"
 }
 stop() {
@@ -56,32 +63,16 @@ within() {      # seconds, command...: whether it comes true in time
 
 # -- the software
 
-packages() {
-    local have
-    have=$(dpkg-query -W -f '${Package} ${Status}\n' gridengine-master gridengine-exec gridengine-client gcc libc6-dev \
-        2>/dev/null | grep -c 'install ok installed')
-    [ "$have" = 5 ] && return 0
-    # The packages must not start daemons of their own.
-    local ours=
-    [ -e /usr/sbin/policy-rc.d ] || { printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d; ours=1; }
-    chmod 755 /usr/sbin/policy-rc.d
-    export DEBIAN_FRONTEND=noninteractive
-    local get="apt-get -qq -y --no-install-recommends -o DPkg::Lock::Timeout=600 install"
-    local all="gridengine-master gridengine-exec gridengine-client gcc libc6-dev"
-    $get $all >>"$home/setup.log" 2>&1 || { apt-get -qq update && $get $all; } >>"$home/setup.log" 2>&1
-    local code=$?
-    [ -z "$ours" ] || rm -f /usr/sbin/policy-rc.d
-    [ $code = 0 ] || die "the packages could not be installed; see $home/setup.log"
-}
-
 # The daemons listen on every address and have no option against it, so a bind to any address is turned into one to
 # loopback.
 shim() {
     [ -e "$home/loopback.so" ] && return 0
     cat >"$home/loopback.c" <<'END'
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -91,7 +82,7 @@ int bind(int fd, const struct sockaddr *given, socklen_t size) {
     if (given != NULL && given->sa_family == AF_INET && size >= sizeof local) {
         memcpy(&local, given, sizeof local);
         if (local.sin_addr.s_addr == htonl(INADDR_ANY)) {
-            local.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+            local.sin_addr.s_addr = inet_addr(getenv("JOBTUI_LOOPBACK"));
             return next(fd, (struct sockaddr *)&local, sizeof local);
         }
     }
@@ -189,26 +180,29 @@ queue() {
     logged "$bin/qconf" -Aq "$home/table"
 }
 
+either() { "$1" || "${@:2}"; }
 serving() { timeout 5 "$bin/qconf" -sh; }
 # An unknown or alarmed queue shows its state in a sixth field.
 ready() { timeout 5 "$bin/qstat" -f -q "all.q@$host" | awk '$1 ~ /^all.q@/ { ok = NF == 5 && $4 != "-NA-" } END { exit !ok }'; }
 
 up() {
-    [ "$(id -u)" = 0 ] || die "only root can bring up Grid Engine"
+    suitable
     case $home in *[[:space:]]*) die "Grid Engine cannot live in '$home': there is a blank in it" ;; esac
-    getent ahostsv4 "$host" | grep -q '^127\.' || die "'$host' is not an address of loopback; see /etc/hosts"
+    own_name_on_loopback
     mkdir -p "$home" && chmod 755 "${home%/sge}" "$home"
-    packages
-    local user
-    for user in alice bob; do id "$user" >/dev/null 2>&1 || logged useradd -m -s /bin/bash "$user"; done
+    packages "$home/setup.log" gridengine-master gridengine-exec gridengine-client gcc libc6-dev
+    people alice bob
     shim
     cell
+    alive qmaster >/dev/null || free_ports "$SGE_QMASTER_PORT" "$SGE_EXECD_PORT"
     start qmaster
-    within 30 serving || die "the qmaster does not answer; see $home/qmaster.log and $home/spool/qmaster/messages"
+    within 120 either serving ended qmaster
+    serving >/dev/null 2>&1 || trouble "the qmaster does not answer"
     queues
     touch "$home/queues-made"
     start execd
-    within 60 ready || die "no job could run; see $home/execd.log and $home/spool"
+    within 180 either ready ended execd
+    ready >/dev/null 2>&1 || trouble "no job could run"
 }
 
 clear() {

@@ -50,9 +50,8 @@ HOST=$(hostname -s)
 CTLD_PORT=$((PORT)); DBD_PORT=$((PORT + 1)); SQL_PORT=$((PORT + 2)); NODE_PORT=$((PORT + 10))
 CLUSTER=jobtui
 
-case $ROOT in *[[:space:]]*) echo "slurm: '$ROOT' holds a space, which slurm.conf cannot" >&2; exit 1 ;; esac
 say() { printf '%s\n' "slurm: $*"; }
-die() { printf '%s\n' "slurm: $*" >&2; exit 1; }
+. "$(dirname "$0")/machine.sh"
 
 # --- processes: one pid file each, checked against the program's name -------
 pid_of() {      # name -> pid on stdout, if it lives and is still that program
@@ -70,6 +69,7 @@ launch() {      # name, comm, command...: in the foreground form, detached
     pid=$!
     echo "$pid $comm" >"$RUN/$name.pid"
 }
+ended() { local pid; read -r pid _ <"$RUN/$1.pid"; ! kill -0 "$pid" 2>/dev/null; }
 stop() {        # name, seconds to wait before KILL
     local name=$1 patience=${2:-10} pid i
     if pid=$(pid_of "$name"); then
@@ -82,42 +82,31 @@ stop() {        # name, seconds to wait before KILL
     fi
     rm -f "$RUN/$name.pid"
 }
-wait_for() {    # seconds, what, command...
-    local secs=$1 what=$2 t0=$SECONDS; shift 2
+wait_for() {    # seconds, what, the daemon it needs, command...
+    local secs=$1 what=$2 daemon=$3 t0=$SECONDS; shift 3
     while [ $((SECONDS - t0)) -lt "$secs" ]; do
-        timeout 10 "$@" >/dev/null 2>&1 && return 0
+        timeout 20 "$@" >"$LOG/waiting.out" 2>&1 && return 0
+        ended "$daemon" && break
         sleep 0.2
     done
-    tail -n 5 "$LOG"/*.log "$LOG"/*.out >&2 2>/dev/null
-    die "gave up waiting for $what after $secs s; logs in $LOG"
+    trouble "gave up waiting for $what after $((SECONDS - t0)) s"
+}
+trouble() {     # the daemons' own words, before they are wiped away
+    local log
+    for log in "$LOG"/*.log "$LOG"/*.out; do
+        [ -s "$log" ] || continue
+        # most daemons say the same in both
+        case $log in *.out) [ ! -s "${log%.out}.log" ] || continue ;; esac
+        echo "== ${log##*/}"
+        tail -n 15 "$log"
+    done >&2
+    die "$@"
 }
 
-install_packages() {
-    local need=(slurm-wlm slurm-client slurmctld slurmd slurm-wlm-basic-plugins munge) p miss=() made=
-    [ "$DBD" = 1 ] && need+=(slurmdbd mariadb-server)
-    for p in "${need[@]}"; do
-        dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || miss+=("$p")
-    done
-    [ ${#miss[@]} -eq 0 ] && return 0
-    say "installing ${miss[*]}"
-    # the packages must not start daemons of their own
-    if [ ! -e /usr/sbin/policy-rc.d ]; then
-        printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d; made=1
-    fi
-    export DEBIAN_FRONTEND=noninteractive
-    local apt="apt-get -qq -o DPkg::Lock::Timeout=600"
-    $apt install -y --no-install-recommends "${miss[@]}" >"$LOG/apt.log" 2>&1 ||
-        { $apt update && $apt install -y --no-install-recommends "${miss[@]}"; } >>"$LOG/apt.log" 2>&1
-    local rc=$?
-    [ -n "$made" ] && rm -f /usr/sbin/policy-rc.d
-    [ $rc -eq 0 ] || die "apt-get failed; see $LOG/apt.log"
-}
-
-make_users() {
-    local u
-    for u in $USERS; do
-        id "$u" >/dev/null 2>&1 || useradd -m -s /bin/bash "$u" || die "cannot make the user $u"
-    done
+no_cgroup() {   # from 23.02 on it can be told; before that v1 is the kind that begins with no look at the system
+    local version
+    version=$(slurmd -V | tr -dc '0-9.')
+    [ "$(printf '%s\n' 23.02 "$version" | sort -V | head -n 1)" = 23.02 ] && echo disabled || echo cgroup/v1
 }
 
 make_config() {
@@ -129,7 +118,7 @@ make_config() {
     fi
     if [ "$DBD" = 1 ]; then
         db="AccountingStorageType=accounting_storage/slurmdbd
-AccountingStorageHost=127.0.0.1
+AccountingStorageHost=$address
 AccountingStoragePort=$DBD_PORT
 AccountingStoragePass=$S/munge/munge.socket
 AccountingStoreFlags=job_comment,job_script,job_env
@@ -147,11 +136,13 @@ AccountingStorageTRES=gres/gpu"
     else
         mem="TaskPlugin=task/none
 JobAcctGatherParams=OverMemoryKill"
+        # slurmd wants a kind of cgroup also where it is to use none, and finds none by itself in a container
+        printf 'CgroupPlugin=%s\n' "$(no_cgroup)" >"$S/etc/cgroup.conf"
     fi
     cat >"$CONF" <<END
 # made by tests/clusters/slurm.sh; changes here are lost at the next "up"
 ClusterName=$CLUSTER
-SlurmctldHost=$HOST(127.0.0.1)
+SlurmctldHost=$HOST($address)
 SlurmctldPort=$CTLD_PORT
 SlurmUser=root
 SlurmdUser=root
@@ -202,8 +193,8 @@ MessageTimeout=$MSGTIMEOUT
 GresTypes=gpu
 $db
 $(for ((i = 1; i <= last; i++)); do
-    printf 'NodeName=%s%d NodeHostname=%s NodeAddr=127.0.0.1 Port=%d CPUs=%d RealMemory=%d State=UNKNOWN%s\n' \
-        "$NODE" "$i" "$HOST" $((NODE_PORT + i)) "$CPUS" "$MEM" "$([ "$i" -eq "$last" ] && echo ' Gres=gpu:2 Feature=gpu')"
+    printf 'NodeName=%s%d NodeHostname=%s NodeAddr=%s Port=%d CPUs=%d RealMemory=%d State=UNKNOWN%s\n' \
+        "$NODE" "$i" "$HOST" "$address" $((NODE_PORT + i)) "$CPUS" "$MEM" "$([ "$i" -eq "$last" ] && echo ' Gres=gpu:2 Feature=gpu')"
 done)
 # only jobs in "scavenge" are ever pushed out, and those are cancelled
 PreemptType=preempt/partition_prio
@@ -222,7 +213,7 @@ END
 AuthType=auth/munge
 AuthInfo=socket=$S/munge/munge.socket
 DbdHost=$HOST
-DbdAddr=127.0.0.1
+DbdAddr=$address
 DbdPort=$DBD_PORT
 CommunicationParameters=NoInAddrAny
 SlurmUser=root
@@ -244,21 +235,21 @@ sql() { mariadb --no-defaults --socket="$S/mysql/sock" -u root "$@"; }
 
 start_db() {
     if [ ! -d "$S/mysql/data/mysql" ]; then
-        chown mysql: "$S/mysql"
-        mariadb-install-db --no-defaults --auth-root-authentication-method=socket --user=mysql \
+        rm -rf "$S/mysql/data"
+        mariadb-install-db --no-defaults --auth-root-authentication-method=socket --user=root \
             --datadir="$S/mysql/data" --skip-test-db >"$LOG/mariadb-install.log" 2>&1 ||
-            die "mariadb-install-db failed; see $LOG/mariadb-install.log"
+            trouble "mariadb-install-db failed"
     fi
-    launch mariadbd mariadbd /usr/sbin/mariadbd --no-defaults --user=mysql --datadir="$S/mysql/data" \
+    launch mariadbd mariadbd /usr/sbin/mariadbd --no-defaults --user=root --datadir="$S/mysql/data" \
         --socket="$S/mysql/sock" --pid-file="$S/mysql/pid" --bind-address=127.0.0.1 --port="$SQL_PORT" \
         --innodb-buffer-pool-size=64M --innodb-log-file-size=64M --innodb-lock-wait-timeout=900 \
         --innodb-flush-log-at-trx-commit=2 --skip-name-resolve
-    wait_for 60 "the database" mariadb --no-defaults --socket="$S/mysql/sock" -u root -e 'select 1'
+    wait_for 120 "the database" mariadbd mariadb --no-defaults --socket="$S/mysql/sock" -u root -e 'select 1'
     sql -e "create database if not exists slurm_acct;
             create user if not exists slurm@'127.0.0.1' identified by 'slurm';
-            grant all on slurm_acct.* to slurm@'127.0.0.1';" || die "cannot prepare the database"
+            grant all on slurm_acct.* to slurm@'127.0.0.1';" || trouble "cannot prepare the database"
     launch slurmdbd slurmdbd /usr/sbin/slurmdbd -D
-    wait_for 60 "slurmdbd" sacctmgr -n show cluster
+    wait_for 120 "slurmdbd" slurmdbd sacctmgr -n show cluster
     if [ -z "$(sacctmgr -n -P show cluster "$CLUSTER" format=cluster)" ]; then
         sacctmgr -i -Q add cluster "$CLUSTER" >/dev/null
     fi
@@ -275,41 +266,47 @@ fill_db() {     # an account, its users, a second QOS
 }
 
 wait_nodes() {
-    local secs=$1 t0=$SECONDS n
+    local secs=$1 t0=$SECONDS n i
     while [ $((SECONDS - t0)) -lt "$secs" ]; do
+        for ((i = 1; i <= NODES; i++)); do ended "slurmd.$NODE$i" && break 2; done
         n=$(timeout 10 sinfo -h -N -p main -o '%T' 2>/dev/null | grep -c -E '^(idle|mixed|allocated)$')
         [ "$n" -eq "$NODES" ] && return 0
         sleep 0.2
     done
-    SLURM_CONF=$CONF sinfo -N -l >&2
-    die "the nodes did not become idle in $secs s; logs in $LOG"
+    sinfo -N -l >&2
+    trouble "the nodes did not become idle in $((SECONDS - t0)) s"
 }
 
 up() {
-    [ "$(id -u)" = 0 ] || die "must run as root"
-    local i t0=$SECONDS
-    # the daemons listen on what the host's own name resolves to
-    getent ahostsv4 "$HOST" | grep -q '^127\.' ||
-        die "'$HOST' must resolve to loopback: add a line '127.0.0.1 $HOST' to /etc/hosts"
+    suitable
+    case $ROOT in *[[:space:]]*) die "'$ROOT' holds a space, which slurm.conf cannot" ;; esac
+    local i t0=$SECONDS need=(slurm-client slurmctld slurmd slurm-wlm-basic-plugins munge) ports=("$CTLD_PORT")
+    # The database's daemon without its service, which brings twice as many packages.
+    [ "$DBD" = 1 ] && need+=(slurmdbd mariadb-server-core mariadb-client-core) && ports+=("$DBD_PORT" "$SQL_PORT")
+    own_name_on_loopback
     if status >/dev/null 2>&1; then say "already up; export SLURM_CONF=$CONF"; return 0; fi
     mkdir -p "$LOG" "$RUN"; chmod 755 "$ROOT" "$S" "$LOG" "$RUN"
-    install_packages
-    make_users
+    packages "$LOG/apt.log" "${need[@]}"
+    people $USERS
     export SLURM_CONF=$CONF
-    if ! pid_of slurmctld >/dev/null; then make_config; fi
+    if ! pid_of slurmctld >/dev/null; then
+        for ((i = 1; i <= NODES; i++)); do ports+=($((NODE_PORT + i))); done
+        free_ports "${ports[@]}"
+        make_config
+    fi
     launch munged munged /usr/sbin/munged --foreground --force --key-file="$S/etc/munge.key" \
         --socket="$S/munge/munge.socket" --pid-file="$S/munge/pid" \
         --seed-file="$S/munge/seed" --log-file="$LOG/munged.log"
-    wait_for 10 "munged" munge -s "$RUN/x" -S "$S/munge/munge.socket"
+    wait_for 60 "munged" munged munge -s x -S "$S/munge/munge.socket"
     [ "$DBD" = 1 ] && start_db
     launch slurmctld slurmctld /usr/sbin/slurmctld -D
-    wait_for 30 "slurmctld" scontrol ping
-    [ "$DBD" = 1 ] && fill_db
     for ((i = 1; i <= NODES; i++)); do
         mkdir -p "$S/spool/$NODE$i"
         launch "slurmd.$NODE$i" slurmd /usr/sbin/slurmd -D -N "$NODE$i"
     done
-    wait_nodes 60
+    wait_for 120 "slurmctld" slurmctld scontrol ping
+    [ "$DBD" = 1 ] && fill_db
+    wait_nodes 180
     say "up in $((SECONDS - t0)) s; export SLURM_CONF=$CONF"
 }
 
@@ -374,7 +371,7 @@ controller() {
         start)
             export SLURM_CONF=$CONF
             launch slurmctld slurmctld /usr/sbin/slurmctld -D
-            wait_for 30 "slurmctld" scontrol ping ;;
+            wait_for 120 "slurmctld" slurmctld scontrol ping ;;
         *) die "controller stop|cont|down|start" ;;
     esac
 }

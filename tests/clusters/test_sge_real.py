@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from clusters_kit import Cluster, reason_to_skip
+from clusters_kit import Cluster, sge_cluster
 
 from jobtui.backends.dialect import Site
 from jobtui.backends.sge import Sge
@@ -37,23 +37,7 @@ DEAF = "trap '' TERM; while :; do sleep 0.1; done"
 
 @pytest.fixture(scope="module")
 def sge() -> Iterator[Cluster]:
-    """A Grid Engine; its settings are in the environment of this process while it is up."""
-    why = reason_to_skip()
-    if why is not None:
-        pytest.skip(why)
-    # Not pytest's own folder, which other people may not enter.
-    folder = tempfile.mkdtemp(prefix="jobtui-sge-")
-    os.chmod(folder, 0o755)
-    cluster = Cluster("sge.sh", {"JOBTUI_CLUSTERS_DIR": folder, "JOBTUI_SGE_PORT": "17900"})
-    cluster.call("up")
-    settings = dict(re.findall(r"^export (\w+)=(.*)$", cluster.call("env"), re.MULTILINE))
-    cluster.env |= settings
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            patch.setenv(name, value)
-        yield cluster
-    cluster.call("wipe")
-    shutil.rmtree(folder, ignore_errors=True)
+    yield from sge_cluster()
 
 
 @pytest.fixture
@@ -94,7 +78,7 @@ def seen_of(manager: BlockingJobManager) -> Seen | None:
 
 
 def ends(
-    manager: BlockingJobManager, ids: list[int], timeout: float = 60.0
+    manager: BlockingJobManager, ids: list[int], timeout: float = 180.0
 ) -> list[tuple[str, str | None, int | None]]:
     return [(str(row.state), row.reason, row.exit_code) for row in manager.wait(ids, timeout=timeout)]
 

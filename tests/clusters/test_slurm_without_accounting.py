@@ -22,8 +22,6 @@ Sh = Callable[..., JobSpec]
 @pytest.fixture(scope="module")
 def slurm() -> Iterator[Cluster]:
     settings = {
-        "JOBTUI_SLURM_PORT": "18800",
-        "JOBTUI_SLURM_NODE": "u",
         "JOBTUI_SLURM_NODES": "2",
         "JOBTUI_SLURM_DBD": "0",
         "JOBTUI_SLURM_MINJOBAGE": "10",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from jobtui.core.identity import FileSystem
 from jobtui.core.index import Indexed, IndexReader, IndexUnusableError, IndexWriter
 from jobtui.core.job import JobRow, State
 from jobtui.core.journal import Change, JournalReader, JournalWriter
@@ -311,6 +313,27 @@ def test_a_write_that_fails_changes_nothing(index: Path) -> None:
     assert writer.get(90) is None and writer.get(2) is not None
     writer.write([Indexed(row(92), 1)], [])
     assert writer.get(92) is not None
+    writer.close()
+
+
+def test_on_a_shared_file_system_readers_wait_for_a_write_and_read_nothing_half_written(
+    index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobtui.core.index.file_system", lambda _path: FileSystem("nfs4", False))
+    writer = IndexWriter(str(index))
+    writer.write([Indexed(row(job), 0) for job in range(1, 500)], [])
+    assert not Path(f"{index}-wal").exists()
+    other = sqlite3.connect(index, isolation_level=None, check_same_thread=False)
+    # So little room that what is written goes to the file before the end.
+    other.execute("PRAGMA cache_size=2")
+    other.execute("BEGIN EXCLUSIVE")
+    other.execute("UPDATE job SET mtime = 7")
+    end = threading.Timer(0.3, lambda: other.execute("COMMIT"))
+    end.start()
+    with IndexReader(str(index)) as reader:
+        assert {item.mtime for item in reader.all()} == {7}
+    end.join()
+    other.close()
     writer.close()
 
 

@@ -272,6 +272,18 @@ def test_without_a_terminal_jobtui_alone_shows_its_help(jobtui: Command) -> None
     assert re.fullmatch(r"jobtui \d+\.\d+\S*\n", jobtui("--version", check=0).stdout)
 
 
+@pytest.mark.parametrize("command", ['"$0"', '"$0" ls', '"$0" cancel 1-20'])
+def test_a_closed_input_is_an_empty_one(shelf: WorkDir, command: str) -> None:
+    shelf.add([held(f"job {number}") for number in range(20)])
+    done = subprocess.run(
+        ["bash", "-c", f"{command} <&-", JOBTUI],
+        env={**os.environ, "JOBTUI_WORKDIR": shelf.path},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout
+
+
 @pytest.mark.parametrize(
     "redirection",
     [

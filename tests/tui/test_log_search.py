@@ -6,7 +6,7 @@ import re
 import time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from jobtui.tui.log import scan as scan_module
@@ -91,6 +91,8 @@ def test_a_scan_finds_what_looking_at_each_line_finds(
 
 @settings(suppress_health_check=list(HealthCheck), deadline=None)
 @given(st.lists(log, max_size=5))
+@example([b"errorerror", b"errorerror\r\x1b[K\n"])
+@example([b"errorerror", b"errorerrorerror\n", b"error"])
 def test_a_scan_of_a_growing_log_misses_nothing(monkeypatch: pytest.MonkeyPatch, pieces: list[bytes]) -> None:
     monkeypatch.setattr(scan_module, "_CHUNK", 24)
     query = Query("error")
@@ -99,7 +101,7 @@ def test_a_scan_of_a_growing_log_misses_nothing(monkeypatch: pytest.MonkeyPatch,
         data += piece
         while scan.advance(Memory(data)):
             pass
-        assert found(scan) == naive(query, data)
+        assert found(scan) == naive(query, data) and scan.count == len(found(scan))
 
 
 def test_lines_longer_than_a_chunk_are_searched_where_they_are_shown() -> None:

@@ -219,7 +219,7 @@ def test_nothing_there_and_gone(home: Path, size: tuple[int, int]) -> None:
         await until(pilot, lambda: Ref(0, 1) in desk.jobs)
         shutil.rmtree(site.workdir.path)
         await until(pilot, lambda: desk.places[0].trouble and not desk.jobs.total)
-        await until(pilot, lambda: desk.message)
+        await until(pilot, lambda: "was removed" in desk.message)
         desk._clear_message()
         await album.take("gone")
         album.compare()
@@ -281,7 +281,7 @@ def test_several_work_directories(home: Path) -> None:
 
     async def body(desk: JobScreen, pilot: Pilot[None]) -> None:
         album = Album(desk, pilot, (80, 24))
-        await until(pilot, lambda: desk.message)
+        await until(pilot, lambda: "starting one is switched off" in desk.message)
         desk._clear_message()
         await album.take("places")
         await press(pilot, "a", "s")

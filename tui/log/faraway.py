@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from ...core.workdir import WorkDirError
 from ..celltext import words_of
 from .shown import Shown
 
-_PART = "log"
+# Each look has a part of its own: one that ends late must not end the next one.
+_numbers = itertools.count()
 # Seconds between two looks at what is known of it, and after which an answer that nothing follows is shown as old.
 _LOOK, _OLD = 0.5, 60.0
 
@@ -82,6 +84,7 @@ class FarWatch:
         self._manager, self._shown, self._backend, self._post = manager, shown, backend, post
         self._host = backend.partition("@")[2]
         self._streams: tuple[Stream, ...] = ("stdout", "stderr") if shown.stream == "merged" else (shown.stream,)
+        self._part = f"log {next(_numbers)}"
         self._lives: list[str] = []
         self._anew = ""
         self._renewed = self._since = time.monotonic()
@@ -108,7 +111,7 @@ class FarWatch:
         finally:
             if self._asked not in (None, Want()):
                 with anyio.CancelScope(shield=True):
-                    await self._manager.look_at(_PART, Want())
+                    await self._manager.look_at(self._part, Want())
 
     async def _ask(self, fars: list[Far | None]) -> None:
         """Say what is looked at; where all is here and nothing more is to come, nobody is asked for anything."""
@@ -122,7 +125,7 @@ class FarWatch:
         if want == self._asked and (not logs or time.monotonic() - self._renewed < RENEWAL):
             return
         if want != (self._asked or Want()) or logs:
-            await self._manager.look_at(_PART, want)
+            await self._manager.look_at(self._part, want)
         self._asked, self._renewed = want, time.monotonic()
         if logs:
             await self._manager.ensure_engine()

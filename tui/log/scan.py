@@ -161,7 +161,7 @@ class Scan:
         end = lines.end(start) if data else self.size
         matches = bool(data) and self._matches(lines, start, end)
         if end < self.size or lines.read(end - 1, end) == b"\n":
-            self._high = end
+            self._high, self._tail = end, None
             if matches:
                 self._behind.append(start)
         else:

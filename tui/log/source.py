@@ -114,6 +114,18 @@ class LogSource:
         ``reopen``: open it by its path once more, as network file systems need to tell of other machines' writes.
         """
         try:
+            return self._poll(reopen)
+        except OSError as error:
+            if error.errno != errno.ESTALE or self._file is None:
+                raise
+        # Another machine removed the file that we hold (nfs(5)): nothing of it can be read any more.
+        self._file = None
+        self._restart()
+        self._poll(reopen)
+        return Look.REPLACED
+
+    def _poll(self, reopen: bool) -> Look:
+        try:
             status = os.stat(self.path)
         except FileNotFoundError:
             # What we hold can still be read, and be written by those who hold it too.

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from ...core.filters import FilterError, parse_filter
-from ...core.settings import config_path
+from ...core.settings import FileSettings, config_path
 from ..celltext import short_path
 from ..text import plain
 from .lenient import fill, nearest
 
-# The others of this file; "engine" is read by core.settings.
-_TABLES = ("screen", "keys", "notify", "filters", "engine")
+# "engine" and "files" are read by core.settings.
+_TABLES = ("screen", "keys", "notify", "filters", "engine", "files")
 
 
 class ScreenSettings(msgspec.Struct, frozen=True):
@@ -103,6 +103,8 @@ def parse_config(tables: Mapping[str, Any]) -> Config:
     problems += _in("keys", wrong)
     filters, wrong = _filters(wanted["filters"])
     problems += _in("filters", wrong)
+    _, wrong = fill(FileSettings, wanted["files"])
+    problems += _in("files", wrong)
     return Config(screen, notify, keys, filters, tuple(problems))
 
 

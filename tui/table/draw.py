@@ -124,7 +124,9 @@ def _piece(subject: Subject, id: str, width: int, base: Style, look: Look, *, ri
     text = subject.texts[id]
     if id == "detail" and not text and "command" not in ids:
         # Where there is no room for both, the one stands in for the other.
-        return (Segment(cell(subject.row.command.strip(), width), base + DIM), gap)
+        # Dim and reversed it would be a patch of grey.
+        style = base if base.reverse else base + DIM
+        return (Segment(cell(subject.row.command.strip(), width), style), gap)
     return (Segment(cell(text, width, right=right) + " " * GAP, base),)
 
 
