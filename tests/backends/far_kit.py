@@ -69,6 +69,8 @@ class FarBackend:
     capabilities = frozenset[str]()
     array_limit = 0
     longest_pause = 1.0
+    far = None
+    slots = 0
     folder = Path()
 
     def __init__(self, surroundings: Surroundings) -> None:
