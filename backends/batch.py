@@ -24,6 +24,7 @@ from ..core.backend import (
     Reading,
     Rejected,
     Request,
+    Shown,
     Snapshot,
     Surroundings,
     Took,
@@ -34,7 +35,21 @@ from ..core.backend import (
 from ..core.job import JobSpec
 from ..core.queues import Capacity, shares
 from ..core.verdict import Observation
-from .dialect import Arrays, Asked, Command, Depends, Dialect, Entry, Listing, Order, Queues, Reply, Site, one_line
+from .dialect import (
+    Arrays,
+    Asked,
+    Command,
+    Depends,
+    Dialect,
+    Entry,
+    Listing,
+    Order,
+    Queues,
+    Reply,
+    Site,
+    Tells,
+    one_line,
+)
 from .far import Far
 from .farjobs import FarJobs, Sight, kept, seen_in, submitted
 from .fartext import command_script, new_mark
@@ -299,6 +314,35 @@ class BatchBackend:
         if self._folders is None:
             return Reading((), "the jobs' files are on this machine")
         return await self._folders.read(wanted)
+
+    async def show(self, jids: Sequence[str]) -> tuple[dict[str, Shown], str]:
+        """Ask for jobs one by one: this is for the one that somebody looks at."""
+        if not isinstance(self.dialect, Tells):
+            return {}, f"{self.dialect.title} is not asked where jobs write to"
+        found: dict[str, Shown] = {}
+        why = ""
+        for jid in jids:
+            try:
+                told = self.dialect.read_show(jid, await self._run(self.dialect.show(jid)))
+            except TransportError as error:
+                told = str(error)
+            if isinstance(told, Shown):
+                found[jid] = told
+            else:
+                why = told
+        return found, why
+
+    async def script(self, jid: str) -> tuple[str, str]:
+        """The job script as it was submitted."""
+        if not isinstance(self.dialect, Tells):
+            return "", f"{self.dialect.title} does not give job scripts back"
+        command = self.dialect.script(jid)
+        if isinstance(command, str):
+            return "", command
+        try:
+            return self.dialect.read_script(await self._run(command))
+        except TransportError as error:
+            return "", str(error)
 
     # -- orders
 

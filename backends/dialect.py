@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from ..core.backend import Answer, Capability, Dependency, Request, Verb
+from ..core.backend import Answer, Capability, Dependency, Request, Shown, Verb
 from ..core.job import JobSpec
 from ..core.queues import Capacity
 from ..core.verdict import Observation
@@ -195,6 +195,27 @@ class Queues(Protocol):
 
     def read_capacity(self, replies: Sequence[Reply]) -> Capacity:
         """What the answers tell, one for each question; what makes no sense is left out and told as trouble."""
+        ...
+
+
+@runtime_checkable
+class Tells(Protocol):
+    """What a dialect has besides whose scheduler tells more of a job when it is asked for that one alone."""
+
+    def show(self, jid: str) -> Command:
+        """Ask for everything about one job."""
+        ...
+
+    def read_show(self, jid: str, reply: Reply) -> Shown | str:
+        """What was told, or in words why nothing was."""
+        ...
+
+    def script(self, jid: str) -> Command | str:
+        """Ask for the job script as it was submitted; or in words why that is no use."""
+        ...
+
+    def read_script(self, reply: Reply) -> tuple[str, str]:
+        """The script; or "" and in words why it is not there."""
         ...
 
 

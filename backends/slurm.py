@@ -13,6 +13,7 @@ from ..core.backend import (
     Dependency,
     Rejected,
     Request,
+    Shown,
     Surroundings,
     Took,
     Uncertain,
@@ -26,6 +27,7 @@ from ..core.verdict import Observation
 from . import slurm_capacity
 from .batch import BatchBackend
 from .dialect import Asked, Command, Entry, Listing, Order, Reply, Site, chunks, clipped, number, one_line, waiting
+from .slurm_record import shown
 
 # Names and comments may hold anything, line ends too: each record begins with RS and its fields are parted by US.
 _RECORD, _FIELD = "\x1e", "\x1f"
@@ -83,7 +85,38 @@ _WHY = {
     "InvalidAccount": "its account is not valid",
     "InvalidQOS": "its quality of service is not valid",
     "BadConstraints": "no node can give what it asks for",
+    "Cleaning": "waits until Slurm has cleared up after its last run",
+    "BurstBufferResources": "waits for room in the burst buffer",
+    "BurstBufferStageIn": "its files are being copied into the burst buffer",
+    "DeadLine": "cannot end before its deadline any more",
+    "JobLaunchFailure": "Slurm could not start it and tries again",
+    "NonZeroExitCode": "ended with an error and waits to run again",
+    "QOSUsageThreshold": "your account has used more than its quality of service allows",
+    "ReservationDeleted": "its reservation was deleted: it can never start as it is",
+    "AccountNotAllowed": "its account may not use its partition",
+    "QOSNotAllowed": "its quality of service may not be used there",
+    "MaxMemPerLimit": "asks for more memory than is allowed",
     "job requeued in held state": "put back into the queue and held; release it to let it start",
+}
+
+# Limits are named after whose they are, and of what: QOSMaxCpuPerUserLimit, AssocGrpGRES.
+_LIMIT = re.compile(
+    r"(QOS|Assoc|Association)(Grp|Max|Min|)(\w*?)(?:Per(User|Account|Acct|Job|Node))?(?:RunMinutes|Minutes)?(?:Limit)?"
+)
+_LIMITED = {
+    "cpu": "cores",
+    "gres": "GPUs and the like",
+    "mem": "memory",
+    "memory": "memory",
+    "node": "nodes",
+    "nodes": "nodes",
+    "jobs": "jobs",
+    "job": "jobs",
+    "submitjob": "jobs",
+    "submitjobs": "jobs",
+    "wall": "run time",
+    "time": "run time",
+    "wallduration": "run time",
 }
 
 # sbatch never reached a controller, or the controller said that it may take the job later.
@@ -281,6 +314,25 @@ class Slurm:
         """The partitions and nodes."""
         return slurm_capacity.read(replies)
 
+    # -- one job alone
+
+    def show(self, jid: str) -> Command:
+        """Ask the controller for everything about one job."""
+        return Command(("scontrol", *_on_cluster(jid), "show", "job", jid.partition(";")[0]), patience=_STATUS_PATIENCE)
+
+    def read_show(self, jid: str, reply: Reply) -> Shown | str:
+        """Read the record; of several (an array that waits) the first."""
+        return shown(jid, reply.out) or reply.words()
+
+    def script(self, jid: str) -> Command | str:
+        """Ask for the script that the controller keeps while it knows the job."""
+        bare = jid.partition(";")[0].partition("_")[0]
+        return Command(("scontrol", *_on_cluster(jid), "write", "batch_script", bare, "-"), patience=_STATUS_PATIENCE)
+
+    def read_script(self, reply: Reply) -> tuple[str, str]:
+        """The script is all that is written to stdout."""
+        return (reply.out, "") if reply.code == 0 and reply.out.startswith("#!") else ("", reply.words())
+
     # -- orders
 
     def cancel(self, jids: Sequence[str], *, force: bool) -> Sequence[Order]:
@@ -340,6 +392,11 @@ def _options(request: Request) -> list[str]:
     if needs.account is not None:
         options.append(f"--account={needs.account}")
     return [*options, *needs.extra]
+
+
+def _on_cluster(jid: str) -> tuple[str, ...]:
+    cluster = jid.partition(";")[2]
+    return ("-M", cluster) if cluster else ()
 
 
 def _ranges(numbers: Sequence[int]) -> str:
@@ -444,8 +501,26 @@ def _why(reason: str) -> str:
     """Why a job waits, in plain words."""
     if reason in _NONE:
         return ""
-    plain = _WHY.get(reason.split(",", maxsplit=1)[0])
-    return plain if plain is not None else f"Slurm says: {clipped(reason, 160)}"
+    word, _, more = reason.partition(",")
+    plain = _WHY.get(word)
+    nodes = more.strip().removeprefix("UnavailableNodes:")
+    if plain is not None and word == "ReqNodeNotAvail" and nodes:
+        return f"{plain}: {clipped(nodes, 80)}"
+    return plain or _limited(word) or f"Slurm says: {clipped(reason, 160)}"
+
+
+def _limited(word: str) -> str:
+    """Which limit a job runs into, in plain words and in Slurm's; "" where it is none."""
+    match = _LIMIT.fullmatch(word)
+    if match is None:
+        return ""
+    whose = "your quality of service" if match[1] == "QOS" else "your account"
+    what = _LIMITED.get(match[3].lower(), "")
+    if match[2] == "Min":
+        return f"asks for less {what}".rstrip() + f" than {whose} wants ({word})"
+    if match[4] in ("Job", "Node"):
+        return f"asks for more {what}".rstrip() + f" than {whose} allows ({word})"
+    return f"{whose} has no more {what} left for you now ({word})" if what else f"{whose} is at its limit ({word})"
 
 
 def _accounted(fields: Sequence[str]) -> Observation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
@@ -11,14 +12,26 @@ import anyio
 import anyio.to_thread
 
 from . import metadir, orders
+from .backend import Shown
 from .catalog import Catalog, Detail
 from .choosing import chosen, prospects
 from .dossier import Dossier, dossier
-from .errands import LOOK, Answer, ForeignName, ForeignOrder, Going, errands_of, outcomes_of
+from .errands import (
+    LOOK,
+    Answer,
+    ForeignName,
+    ForeignOrder,
+    Going,
+    errands_of,
+    make_errand,
+    named,
+    outcomes_of,
+)
 from .farlog import FarLog
 from .filters import parse_filter, parse_selection
 from .follower import Follower
 from .groups import single_errors
+from .identity import file_system
 from .job import ENDED, LOCAL, JobRow, JobSpec, Outcome, State, is_far
 from .journal import Change
 from .lease import Lease
@@ -27,10 +40,11 @@ from .logcopy import Far, read_far
 from .logfile import Added, LogFile
 from .progress import ProgressReader
 from .seen import QueuesReader, Seen, SeenQueues, read_seen, seen_signs
-from .supervisor import ensure_engine
+from .settings import SettingsError
+from .supervisor import EngineFailedError, ensure_engine
 from .wants import Looking, Want
 from .watch import changes_in
-from .workdir import JOURNAL, Errand, WorkDir
+from .workdir import JOURNAL, Errand, WorkDir, WorkDirError
 
 _T = TypeVar("_T")
 Stream = Literal["stdout", "stderr"]
@@ -90,6 +104,7 @@ class JobManager:
         self._progress = ProgressReader(self.workdir)
         self._queues = QueuesReader(self.workdir)
         self._looking: dict[str, Looking] = {}
+        self._shown: dict[tuple[str, str, float], Shown] = {}
 
     async def _call(self, function: Callable[..., _T], *values: object) -> _T:
         return await anyio.to_thread.run_sync(lambda: function(*values))
@@ -259,13 +274,17 @@ class JobManager:
                 return
             else:
                 break
+        late = (await self._call(file_system, self.workdir.path)).late
+        since = float("inf")
         async with _closing(changes_in([self.workdir.metadir(job), log.path], _HEARTBEAT)) as looks:
             async for _ in looks:
                 # First the question, then the reading: what was written before the end is not missed.
-                over = await self._is_over(job, log)
+                if await self._is_over(job, log):
+                    since = min(since, time.monotonic())
                 while (added := await self._call(log.read)).data or added.restarted:
                     yield added
-                if over:
+                # Of another machine's writing the end may be seen before the last lines.
+                if time.monotonic() - since >= late:
                     return
 
     async def _is_over(self, job: int, log: LogFile) -> bool:
@@ -331,6 +350,23 @@ class JobManager:
         for errand in errands_of(order, jobs):
             outcomes |= outcomes_of(errand, await self.run_errand(errand))
         return outcomes
+
+    async def show_foreign(self, row: JobRow) -> Shown | str:
+        """What the scheduler of a foreign job tells of it when asked for it alone, or why nothing is told.
+
+        It is asked once.
+        """
+        name = row.backend, row.jid or "", row.submitted or 0.0
+        if name not in self._shown:
+            try:
+                answer = await self.run_errand(make_errand(row.backend, "show", [named(row)]))
+            except (WorkDirError, SettingsError, EngineFailedError, OSError) as error:
+                return str(error)
+            told = answer.shown.get(row.jid or "")
+            if told is None:
+                return answer.refused.get(row.jid or "", "nothing is told of it")
+            self._shown[name] = told
+        return self._shown[name]
 
     async def run_errand(self, errand: Errand) -> Answer:
         """Have the engine do something with foreign jobs, and wait for its answer; raises as ``order_foreign``."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from .job import IN_FLIGHT, WAITING, JobRow, Resources, State
+from .job import IN_FLIGHT, LOCAL, WAITING, JobRow, Resources, State
 from .queue import InUse
 from .settings import Budget
 
@@ -21,6 +21,8 @@ class Waiting(msgspec.Struct, frozen=True):
 def explain(rows: Sequence[JobRow], budget: Budget, *, driven: bool) -> list[Waiting]:
     """The waiting jobs of ``rows`` in the order in which they will start, each with its reason.
 
+    Behind them those that wait in a scheduler, which starts them in an order of its own.
+
     ``driven``: whether an engine drives the work directory now.
     """
     used = InUse()
@@ -32,7 +34,9 @@ def explain(rows: Sequence[JobRow], budget: Budget, *, driven: bool) -> list[Wai
     waiting = [row for row in rows if row.state in WAITING]
     order = {State.QUEUED: 0, State.CREATED: 1, State.HELD: 2}
     waiting.sort(key=lambda row: (order[row.state], -row.priority, row.id))
-    return [Waiting(row, _why(row, place, used, budget, driven=driven)) for place, row in enumerate(waiting)]
+    told = [Waiting(row, _why(row, place, used, budget, driven=driven)) for place, row in enumerate(waiting)]
+    there = [row for row in rows if row.state is State.SUBMITTED and row.backend != LOCAL]
+    return told + [Waiting(row, row.detail or f"waits in {row.backend}") for row in there]
 
 
 def _why(row: JobRow, place: int, used: InUse, budget: Budget, *, driven: bool) -> str:

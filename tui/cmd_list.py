@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import click
@@ -16,7 +17,7 @@ from ..core.foreign import foreign_rows, own_jobs
 from ..core.job import ENDED, LOCAL, JobRow, State, as_object
 from ..core.settings import budget, read_settings
 from ..core.units import duration
-from ..core.waiting import explain
+from ..core.waiting import Waiting, explain
 from ..core.workdir import WorkDir
 from .common import existing, print_json, print_table, undriven_note, workdir_option
 from .text import plain
@@ -131,7 +132,9 @@ def _sorted(rows: list[JobRow], field: str, *, reverse: bool) -> list[JobRow]:
 
 def _print_jobs(rows: list[JobRow]) -> None:
     now = time.time()
-    heads = [">ID", "NAME", "STATE", "BACKEND", ">TRY", ">ELAPSED", ">EXIT", "COMMAND"]
+    why = {row.id: row.detail for row in rows if row.backend != LOCAL and row.detail}
+    # What schedulers say of jobs; of others the state and the exit code say it all.
+    heads = [">ID", "NAME", "STATE", "BACKEND", ">TRY", ">ELAPSED", ">EXIT", *(["WHY"] if why else []), "COMMAND"]
     lines = [
         (
             row.label,
@@ -141,6 +144,7 @@ def _print_jobs(rows: list[JobRow]) -> None:
             str(row.attempt),
             duration(elapsed(row, now)),
             "" if row.exit_code is None else str(row.exit_code),
+            *([why.get(row.id, "")] if why else []),
             row.command,
         )
         for row in rows
@@ -174,10 +178,19 @@ def queue(as_json: bool, workdir: WorkDir) -> None:
     manager = existing(workdir)
     waiting = explain(manager.catalog.recent(0), budget(read_settings(workdir)), driven=manager.engine() is not None)
     if as_json:
-        print_json([{"id": item.row.id, "state": item.row.state, "why": item.why} for item in waiting])
+        print_json([{"id": w.row.id, "state": w.row.state, "why": w.why, "expected": w.row.expected} for w in waiting])
         return
     if not waiting:
         click.echo("jobtui: nothing waits", err=True)
         return
-    lines = [(str(w.row.id), w.row.name, str(w.row.state), str(w.row.priority), w.why) for w in waiting]
+    now = time.time()
+    lines = [(str(w.row.id), w.row.name, str(w.row.state), str(w.row.priority), _with_start(w, now)) for w in waiting]
     print_table([">ID", "NAME", "STATE", ">PRIORITY", "WHY"], lines, [w.row.state for w in waiting])
+
+
+def _with_start(waiting: Waiting, now: float) -> str:
+    """Why a job waits, and when its scheduler means to start it."""
+    start = waiting.row.expected
+    if start is None or start <= now:
+        return waiting.why
+    return f"{waiting.why}; may start {datetime.fromtimestamp(start).strftime('%Y-%m-%d %H:%M')}"

@@ -83,7 +83,7 @@ def _lines(detail: Detail) -> list[str]:
         ("exit code", "" if row.exit_code is None else str(row.exit_code)),
         ("attempt", str(row.attempt)),
         ("created", _when(row.created)),
-        ("expected", _when(row.expected)),
+        ("may start", _when(row.expected)),
         ("started", _when(row.started)),
         ("ended", _when(row.ended)),
         ("progress", "" if row.progress is None else f"{row.progress:.0%}"),

@@ -180,6 +180,8 @@ def print_table(
     widths = [max([width(titles[i]), *(width(row[i]) for row in cells)]) for i in range(len(titles))]
     if sys.stdout.isatty():
         screen = _terminal_width()
+        if "WHY" in titles[:-1]:
+            widths[titles.index("WHY")] = min(widths[titles.index("WHY")], 40)
         for i, limit in ((1, 28), (len(widths) - 1, max(10, screen - sum(widths[:-1]) - 2 * (len(widths) - 1)))):
             widths[i] = min(widths[i], limit)
     bold, dim = ("\x1b[1m", "\x1b[0m") if colours() else ("", "")

@@ -385,3 +385,22 @@ def test_no_answer_whatever_makes_the_dialect_fail(code: int, out: str, err: str
     assert isinstance(SLURM.read_probe(reply), str)
     SLURM.read_submit(reply)
     assert set(SLURM.read_refusals(["1", "2"], reply)) <= {"1", "2"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("QOSMaxCpuPerUserLimit", "your quality of service has no more cores left for you now (QOSMaxCpuPerUserLimit)"),
+        ("AssocGrpGRES", "your account has no more GPUs and the like left for you now (AssocGrpGRES)"),
+        ("AssocMaxNodePerJobLimit", "asks for more nodes than your account allows (AssocMaxNodePerJobLimit)"),
+        ("QOSMinCpuNotSatisfied", "asks for less than your quality of service wants (QOSMinCpuNotSatisfied)"),
+        ("QOSResourceLimit", "your quality of service is at its limit (QOSResourceLimit)"),
+        ("ReqNodeNotAvail, UnavailableNodes:n[3-4]", "the nodes that it could use are not available now: n[3-4]"),
+        ("ReqNodeNotAvail", "the nodes that it could use are not available now"),
+        ("SomethingNew", "Slurm says: SomethingNew"),
+    ],
+)
+def test_why_a_job_waits_in_plain_words(reason: str, words: str) -> None:
+    record = RS + US.join(["7", "PENDING", reason, "N/A", "1", "N/A", "", "main", "", "x", "/", "job"]) + "\n"
+    (entry,) = SLURM.read_status(Reply(0, record, "")).entries
+    assert entry.seen.detail == words

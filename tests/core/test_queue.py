@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -262,3 +263,11 @@ def test_the_budget_is_the_machines_unless_it_is_set() -> None:
 def test_settings_that_no_engine_can_work_with_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must be at least"):
         Settings(**wrong)  # type: ignore[arg-type]
+
+
+def test_jobs_that_wait_in_a_scheduler_come_last_with_its_words() -> None:
+    there = msgspec.structs.replace(_row(1, State.SUBMITTED), backend="slurm", detail="waits for free resources")
+    silent = msgspec.structs.replace(_row(2, State.SUBMITTED), backend="sge")
+    told = explain([there, silent, _row(3, State.SUBMITTED), _row(4, State.HELD)], WIDE, driven=True)
+    assert [(one.row.id, one.why) for one in told[1:]] == [(1, "waits for free resources"), (2, "waits in sge")]
+    assert told[0].row.id == 4

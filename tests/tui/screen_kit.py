@@ -17,6 +17,7 @@ from textual import events
 from textual.pilot import Pilot
 
 from jobtui.core import JobManager, JobRow, JobSpec, State, WorkDir
+from jobtui.core.backend import Shown
 from jobtui.core.errands import ForeignName, ForeignOrder
 from jobtui.core.index import Indexed, IndexWriter
 from jobtui.core.job import ENDED, IN_FLIGHT, Accepted, Begin, End, Outcome, Process, Submitting
@@ -152,6 +153,7 @@ class Recorder(JobManager):
     def __init__(self, workdir: WorkDir) -> None:
         super().__init__(workdir)
         self.orders: list[tuple[str, tuple[int, ...]]] = []
+        self.told: dict[str, Shown] = {}
         self.foreign_orders: list[tuple[ForeignOrder, tuple[ForeignName, ...]]] = []
 
     def _note(self, order: str, jobs: Sequence[int]) -> list[Outcome]:
@@ -188,6 +190,9 @@ class Recorder(JobManager):
 
     async def set_priority(self, jobs: Sequence[int], value: int) -> list[Outcome]:
         return self._note(f"priority {value}", jobs)
+
+    async def show_foreign(self, row: JobRow) -> Shown | str:
+        return self.told.get(row.label, "its scheduler has forgotten it")
 
     async def order_foreign(self, order: ForeignOrder, jobs: Sequence[ForeignName]) -> dict[tuple[str, str], Outcome]:
         self.foreign_orders.append((order, tuple(jobs)))

@@ -10,8 +10,9 @@ from screen_kit import Recorder, Site, line_with, on_screen, painted, press, pre
 from textual.pilot import Pilot
 
 from jobtui.core import State
-from jobtui.core.backend import Foreign
+from jobtui.core.backend import Foreign, Shown
 from jobtui.core.errands import ForeignOrder
+from jobtui.core.job import Resources
 from jobtui.core.seen import Seen, keep_seen
 from jobtui.core.verdict import Observation
 from jobtui.core.wants import Wants
@@ -204,3 +205,47 @@ def test_two_work_directories_show_a_foreign_job_once_and_the_jobs_of_each_other
         assert [ref for ref in desk.jobs.rows if isinstance(ref, ForeignRef)] == [ForeignRef(0, "slurm", "6")]
 
     on_screen([one, two], body, schedulers=["slurm"])
+
+
+def test_the_output_of_a_foreign_job_is_followed_where_its_scheduler_says_it_is(tmp_path: Path) -> None:
+    site, out, err = Site(tmp_path / "jobs"), tmp_path / "run.out", tmp_path / "run.err"
+    say(site, foreign("1", "one", started=SUBMITTED), foreign("2", "two", started=SUBMITTED), foreign("3", "three"))
+    out.write_text("first line\n")
+    err.write_text("a warning\n")
+    recorder = Recorder(site.save().workdir)
+    recorder.told["slurm:1"] = Shown(str(out), str(err))
+    recorder.told["slurm:3"] = Shown("/dev/null", "/dev/null")
+
+    async def body(desk: JobScreen, pilot: Pilot[None]) -> None:
+        await to_job(desk, pilot, ForeignRef(0, "slurm", "1"))
+        await until(pilot, lambda: line_with(desk, "first line"))
+        with out.open("a") as file:
+            file.write("second line\n")
+        await until(pilot, lambda: line_with(desk, "second line"))
+        await press(pilot, "o")
+        await until(pilot, lambda: line_with(desk, "a warning") and not line_with(desk, "first line"))
+        await press(pilot, "o")
+        await until(pilot, lambda: line_with(desk, "a warning") and line_with(desk, "first line"))
+        await to_job(desk, pilot, ForeignRef(0, "slurm", "2"))
+        await until(pilot, lambda: "Where it writes is not known: its scheduler has forgotten it." in painted(pilot))
+        await to_job(desk, pilot, ForeignRef(0, "slurm", "3"))
+        await until(pilot, lambda: "It throws this output away" in painted(pilot))
+
+    on_screen(recorder, body, (120, 40), schedulers=["slurm"])
+
+
+def test_the_detail_of_a_foreign_job_says_what_its_scheduler_tells(tmp_path: Path) -> None:
+    site = Site(tmp_path / "jobs")
+    say(site, foreign("1", "one", started=SUBMITTED, host="n7"), foreign("2", "two", "gone", outcome="failed", at=9.0))
+    recorder = Recorder(site.save().workdir)
+    recorder.told["slurm:1"] = Shown("/x/one.out", "/x/one.err", command="/x/one.sh in", resources=Resources(cpus=4))
+
+    async def body(desk: JobScreen, pilot: Pilot[None]) -> None:
+        await press(pilot, "i")
+        await to_job(desk, pilot, ForeignRef(0, "slurm", "1"))
+        for words in ("/x/one.out", "/x/one.err", "/x/one.sh in", "4 cpus", "n7", "main"):
+            await until(pilot, lambda words=words: line_with(desk, words))
+        await to_job(desk, pilot, ForeignRef(0, "slurm", "2"))
+        await until(pilot, lambda: line_with(desk, "its scheduler has forgotten it"))
+
+    on_screen(recorder, body, (120, 50), schedulers=["slurm"])

@@ -6,6 +6,7 @@ import time
 from datetime import datetime
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ from jobtui.tui.ref import ArrayRef, Ref
 from jobtui.tui.table.arrays import Summary
 from jobtui.tui.table.canvas import Canvas
 from jobtui.tui.table.choices import ColumnChoice, SortChoice
-from jobtui.tui.table.columns import BY_ID, COLUMNS, DEFAULT, Look, readable_columns
+from jobtui.tui.table.columns import BY_ID, COLUMNS, DEFAULT, Look, readable_columns, why_words
 from jobtui.tui.table.filterbar import completions
 from jobtui.tui.table.joblist import JobList
 from jobtui.tui.table.layout import GAP, Widths, place
@@ -137,7 +138,7 @@ def test_every_column_says_something_of_a_job_and_of_an_array_whatever_is_missin
     full = row(
         7, State.RUNNING, reason="exit-code", detail="d", jid="4", host="h", tags=("a", "b"), created=1.0, started=2.0,
         array=7, array_index=0, progress=0.5, attempt=2, queue="q", memory=2**30, gpus=1, cwd="/c", command="run",
-        exit_code=1,
+        exit_code=1, expected=3.0,
     )  # fmt: skip
     for job in (full, row(1), row(2, State.UNKNOWN, created=None)):
         rows = {0: job}
@@ -472,3 +473,11 @@ def test_the_clock_is_the_systems_own_unless_another_is_given() -> None:
     jobs = JobList()
     jobs.replace(0, [row(1, State.RUNNING, started=time.time() - 7200)])
     assert jobs.set_filter("elapsed>1h") == "" and jobs.shown == 1
+
+
+def test_when_a_scheduler_means_to_start_a_job_stands_before_why_it_waits() -> None:
+    row = JobRow(id=1, name="x", state=State.SUBMITTED, detail="waits for free resources", expected=1_000_000.0)
+    at = time.strftime("%H:%M", time.localtime(1_000_000))
+    assert why_words(row, 999_000.0) == f"starts {at}?; waits for free resources"
+    assert why_words(row, 1_000_001.0) == "waits for free resources"
+    assert why_words(msgspec.structs.replace(row, started=9.0), 999_000.0) == "waits for free resources"

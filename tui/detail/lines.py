@@ -68,6 +68,8 @@ def _add_state(page: Page, dossier: Dossier, now: float) -> None:
     row = dossier.detail.row
     words = f"{row.state}{': ' if row.detail else ''}{row.detail}"
     page.value("state", words, STATE_STYLES.get(row.state, ""))
+    if row.expected is not None and row.expected > now and row.started is None:
+        page.value("may start", moment(row.expected, now))
     if row.detail != dossier.why:
         page.value("waits for", dossier.why)
     if row.state in ENDED:

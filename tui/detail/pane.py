@@ -12,11 +12,13 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
+from ...core.backend import Shown as Told
 from ...core.dossier import Dossier
 from ...core.job import ENDED, JobRow
 from ...core.manager import JobManager
 from ..bar import Bar
 from ..celltext import called, words_of
+from .foreign import foreign_lines
 from .lines import detail_lines
 from .page import Line, Place
 from .view import DetailView
@@ -34,10 +36,11 @@ _SHARE = 20
 
 @dataclass(frozen=True)
 class Shown:
-    """Which job is shown: its manager stands for the work directory."""
+    """Which job is shown: its manager stands for the work directory. ``foreign`` names one that has no id there."""
 
     manager: JobManager
     job: int
+    foreign: str = ""
 
 
 class DetailPane(Vertical):
@@ -55,6 +58,14 @@ class DetailPane(Vertical):
             super().__init__()
             self.shown, self.dossier, self.took = shown, dossier, took
 
+    class Asked(Message):
+        """The scheduler of a foreign job was asked; a text says why it told nothing."""
+
+        def __init__(self, shown: Shown, told: Told | str) -> None:
+            """Carry what it told."""
+            super().__init__()
+            self.shown, self.told = shown, told
+
     class Trouble(Message):
         """A job cannot be looked up."""
 
@@ -71,6 +82,7 @@ class DetailPane(Vertical):
         self._row: JobRow | None = None
         self._shown: Shown | None = None
         self._dossier: Dossier | None = None
+        self._told: Told | str | None = None
         self._words = ""
         self._script = False
         self._loading = self._stale = False
@@ -89,12 +101,16 @@ class DetailPane(Vertical):
 
     def show(self, manager: JobManager | None, row: JobRow | None) -> None:
         """Show this job, or none; call it again when its row changed."""
-        shown = Shown(manager, row.id) if manager is not None and row is not None and not row.foreign else None
+        shown = None
+        if manager is not None and row is not None:
+            shown = Shown(manager, row.id, f"{row.label} {row.submitted}" if row.foreign else "")
         changed, self._row = row != self._row, row
         if shown != self._shown:
-            self._shown, self._dossier, self._words, self._script = shown, None, "", False
+            self._shown, self._dossier, self._told, self._words, self._script = shown, None, None, "", False
             self.view.show([], keep_place=False)
             self._load()
+            if row is not None and row.foreign:
+                self._draw()
         elif changed:
             self._stale = True
             if not self._loading:
@@ -112,8 +128,8 @@ class DetailPane(Vertical):
 
     def location(self) -> Place | None:
         """The file that the first line in view tells of, and the line in it if it is one; else the job's spec."""
-        if self._shown is None:
-            return None
+        if self._shown is None or self._shown.foreign:
+            return self.view.top_place()
         spec = f"{self._shown.manager.workdir.metadir(self._shown.job)}/job.json"
         return self.view.top_place() or (spec, None)
 
@@ -137,12 +153,25 @@ class DetailPane(Vertical):
         # A cursor that runs down the table looks up no job on its way.
         await anyio.sleep(_REST if self._dossier is None else _PACE)
         begin = time.monotonic()
+        if shown.foreign and self._row is not None:
+            await self._ask(shown, self._row)
+            return
         try:
             dossier = await shown.manager.dossier(shown.job)
         except OSError as error:
             self.post_message(self.Trouble(shown, words_of(error)))
         else:
             self.post_message(self.Loaded(shown, dossier, time.monotonic() - begin))
+
+    async def _ask(self, shown: Shown, row: JobRow) -> None:
+        self.post_message(self.Asked(shown, await shown.manager.show_foreign(row)))
+
+    def on_detail_pane_asked(self, message: Asked) -> None:
+        """Show what the scheduler of a foreign job told."""
+        message.stop()
+        if message.shown == self._shown:
+            self._told = message.told
+            self._loaded()
 
     def on_detail_pane_loaded(self, message: Loaded) -> None:
         """Show what was found, unless another job is shown by now."""
@@ -170,7 +199,9 @@ class DetailPane(Vertical):
 
     def _draw(self) -> None:
         self._drawn_at = time.monotonic()
-        if self._dossier is not None:
+        if self._shown is not None and self._shown.foreign and self._row is not None:
+            lines = foreign_lines(self._row, self._told, time.time(), self.view.columns)
+        elif self._dossier is not None:
             lines = detail_lines(self._dossier, time.time(), self.view.columns, script=self._script)
         else:
             lines = [Line(Text(f"  {self._words}"))] if self._words else []
@@ -178,6 +209,8 @@ class DetailPane(Vertical):
 
     def _tick(self) -> None:
         dossier = self._dossier
+        if self._shown is not None and self._shown.foreign and self.view.is_on_screen:
+            self._draw()
         if dossier is None or not self.view.is_on_screen:
             return
         now, ended = time.monotonic(), dossier.detail.row.state in ENDED

@@ -47,7 +47,7 @@ def caption(facts: Facts) -> Iterator[Part]:
     """The parts of the title."""
     row = facts.row
     yield Part(facts.stream, 100, "bold")
-    yield Part(called(row), 70, short=f"job {row.id}")
+    yield Part(called(row), 70, short=row.label if row.foreign else f"job {row.id}")
     if row.attempt > 1:
         yield Part(f"attempt {facts.attempt} of {row.attempt}", 60, "bold" if facts.attempt != row.attempt else "")
     if facts.attempt == row.attempt:

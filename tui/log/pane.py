@@ -48,6 +48,14 @@ class LogPane(Vertical):
             super().__init__()
             self.shown, self.session = shown, session
 
+    class Unreadable(Message):
+        """The output of a foreign job cannot be read."""
+
+        def __init__(self, shown: Shown, words: str) -> None:
+            """Say of which, and why."""
+            super().__init__()
+            self.shown, self.words = shown, words
+
     def __init__(self) -> None:
         """Show no job."""
         super().__init__(id="log")
@@ -125,9 +133,11 @@ class LogPane(Vertical):
 
     def _to_show(self) -> Shown | None:
         row, old = self._row, self._shown
-        if row is None or row.foreign or self._manager is None:
+        if row is None or self._manager is None:
             return None
         workdir = self._manager.workdir.path
+        if row.foreign:
+            return Shown(workdir, 0, 1, 1, self._stream, f"{row.label} {row.submitted}")
         attempt = row.attempt
         if old is not None and (old.workdir, old.job) == (workdir, row.id) and old.current == row.attempt:
             attempt = self._attempt or attempt
@@ -136,21 +146,37 @@ class LogPane(Vertical):
     def _is_over(self) -> bool:
         """Whether nothing more is to come."""
         row, shown = self._row, self._shown
-        if row is None or shown is None or (is_far(row.backend) and (self._away is None or not self._away.over)):
+        if row is None or shown is None or (self._is_far() and (self._away is None or not self._away.over)):
             return False
         return row.state in ENDED or shown.attempt != row.attempt
 
     async def _run(self, shown: Shown, rest: float) -> None:
         # A cursor that runs down the table opens no log on its way.
         await anyio.sleep(rest)
-        if self._manager is not None and self._row is not None:
-            session = shown.session(self._manager, self._is_over(), self.post_message)
-            self.post_message(self.Opening(shown, session))
-            async with anyio.create_task_group() as tasks:
-                if is_far(self._row.backend):
-                    self._far = FarWatch(self._manager, shown, self._row.backend, self.post_message)
-                    tasks.start_soon(self._far.run)
-                await session.run()
+        if self._manager is None:
+            return
+        session = await self._session_of(shown, self._manager)
+        if isinstance(session, str):
+            self.post_message(self.Unreadable(shown, session))
+            return
+        self.post_message(self.Opening(shown, session))
+        async with anyio.create_task_group() as tasks:
+            if self._is_far():
+                self._far = FarWatch(self._manager, shown, self._backend(), self.post_message)
+                tasks.start_soon(self._far.run)
+            await session.run()
+
+    def _backend(self) -> str:
+        return self._row.backend if self._row is not None else ""
+
+    def _is_far(self) -> bool:
+        """Whether a copy of a log on another machine is shown."""
+        return self._shown is not None and not self._shown.foreign and is_far(self._backend())
+
+    async def _session_of(self, shown: Shown, manager: JobManager) -> Session | str:
+        if not shown.foreign or self._row is None:
+            return shown.session(manager, self._is_over(), self.post_message)
+        return await shown.foreign_session(manager, self._row, self._is_over(), self.post_message)
 
     # -- what the session, the view and the prompt tell
 
@@ -164,6 +190,13 @@ class LogPane(Vertical):
             self.finder.attach(message.session)
             self.view.port.failed()
             self.view.update()
+
+    def on_log_pane_unreadable(self, message: Unreadable) -> None:
+        """Say why there is nothing to see."""
+        message.stop()
+        if message.shown == self._shown:
+            self._trouble = message.words
+            self.refresh_title()
 
     def on_log_view_needs(self, message: LogView.Needs) -> None:
         """Read the rows that the view needs."""
@@ -391,7 +424,7 @@ class LogPane(Vertical):
             top=view.port.top_row,
             size=size,
             lines=lines,
-            note=self._trouble or self._note(),
+            note=(self._trouble if session is not None else "") or self._note(),
             remark=self.finder.remark,
             badge=self._growth.badge,
             speed=self._growth.speed,
@@ -420,13 +453,16 @@ class LogPane(Vertical):
         self.refresh_title()
 
     def _empty_words(self, row: JobRow, shown: Shown, session: Session | None) -> str:
+        if session is None and row.foreign:
+            trouble = self._trouble
+            return f"{trouble[:1].upper()}{trouble[1:]}." if trouble else "Its scheduler is asked where it writes ..."
         if session is None or not session.opened:
             return ""
         if session.size and session.filter is not None:
             return "Looking for lines that pass the filter ..." if session.filter.more else "No line passes the filter."
         if session.size:
             return ""
-        if is_far(row.backend) and (self._away is None or self._away.empty_words()):
+        if self._is_far() and (self._away is None or self._away.empty_words()):
             return self._away.empty_words() if self._away is not None else ""
         where = "either stream" if shown.stream == "merged" else shown.stream
         if row.started is None and not self._is_over():

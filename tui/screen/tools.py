@@ -182,7 +182,8 @@ class Tools:
         if row is not None and manager is not None:
             # A log that is not shown is that of an earlier job.
             place = desk.log_pane.location() if log else None
-            choices += _copyable(row, place[0] if place else manager.log_path(row.id, "stdout"))
+            own = "" if row.foreign else manager.log_path(row.id, "stdout")
+            choices += _copyable(row, place[0] if place else own)
         choices.append(Copyable("the text in view", desk.panes.second, self._in_view))
         if log:
             last = partial(desk.log_pane.last_lines, _LAST_LINES)
@@ -271,7 +272,7 @@ def _copyable(row: JobRow, output: str) -> list[Copyable]:
     texts = [
         ("the command", row.command),
         ("its directory", row.cwd),
-        ("its folder", row.metadir),
+        ("its folder", "" if row.foreign else row.metadir),
         ("the path of its output", output),
         ("the name", row.name),
         ("why it ended so", row.detail),

@@ -105,6 +105,13 @@ def _time(id: str, title: str, of_array: Callable[[Summary], float | None], wort
     )
 
 
+def why_words(row: JobRow, now: float) -> str:
+    """Why a job is what it is; before it, when a scheduler means to start it. ``now``: epoch seconds."""
+    if row.expected is None or row.expected <= now or row.started is not None:
+        return row.detail
+    return f"starts {short_time(row.expected, now)}?{'; ' if row.detail else ''}{row.detail}"
+
+
 def _exit(row: JobRow) -> str:
     return "" if row.exit_code is None else str(row.exit_code)
 
@@ -235,6 +242,7 @@ COLUMNS = (
         attrgetter("detail"),
         8,
         60,
+        value=lambda row, look: why_words(row, look.now),
         enough=28,
         title="Why: exit and reasons in words",
         of_array=lambda summary, _look: counts_text(summary),
@@ -252,6 +260,7 @@ COLUMNS = (
     _number("priority", "PRIO", lambda row: str(row.priority), 4, 6, title="Priority", worth=32),
     _text("tags", "TAGS", lambda row: " ".join(row.tags), 4, 16, worth=31),
     _time("created", "Created", lambda summary: summary.first.created, 25),
+    _time("expected", "When its scheduler means to start it", lambda summary: summary.first.expected, 27),
     _time("started", "Started", lambda summary: summary.started, 28),
     _time("ended", "Ended", lambda summary: summary.ended, 26),
     _text("cwd", "DIRECTORY", lambda row: short_path(row.cwd), 9, 30, title="Directory", worth=20),
