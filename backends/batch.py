@@ -309,12 +309,6 @@ class BatchBackend:
         # A large site tells megabytes.
         return await anyio.to_thread.run_sync(self.dialect.read_capacity, replies)
 
-    async def read(self, wanted: Sequence[Wanted]) -> Reading:
-        """Read pieces of jobs' files on another machine; see FarFiles."""
-        if self._folders is None:
-            return Reading((), "the jobs' files are on this machine")
-        return await self._folders.read(wanted)
-
     async def show(self, jids: Sequence[str]) -> tuple[dict[str, Shown], str]:
         """Ask for jobs one by one: this is for the one that somebody looks at."""
         if not isinstance(self.dialect, Tells):
@@ -343,6 +337,12 @@ class BatchBackend:
             return self.dialect.read_script(await self._run(command))
         except TransportError as error:
             return "", str(error)
+
+    async def read(self, wanted: Sequence[Wanted]) -> Reading:
+        """Read pieces of jobs' files on another machine; see FarFiles."""
+        if self._folders is None:
+            return Reading((), "the jobs' files are on this machine")
+        return await self._folders.read(wanted)
 
     # -- orders
 

@@ -15,7 +15,7 @@ home=${JOBTUI_CLUSTERS_DIR:-${TMPDIR:-/tmp}/jobtui-clusters}/shared
 up() {
     suitable
     # A container may have the device and still not be allowed to open it.
-    { : <>/dev/fuse; } 2>/dev/null || not_here "there is no /dev/fuse"
+    { [ -c /dev/fuse ] && : <>/dev/fuse; } 2>/dev/null || not_here "there is no /dev/fuse that can be opened"
     mkdir -p "$home/other" "$home/here"
     packages "$home/setup.log" bindfs
     mountpoint -q "$home/here" || bindfs "$home/other" "$home/here" >>"$home/setup.log" 2>&1 ||
