@@ -112,7 +112,6 @@ class Far:
 
     async def _call(self, script: str, patience: float) -> Output:
         if time.monotonic() < self._closed_until:
-            self._linked(self._words)
             raise TransportError("unreachable", self._words)
         async with self._gate:
             try:

@@ -20,6 +20,8 @@ _PART = "logs"
 _RENEW, _LINK, _LOOK = 2.0, 1.0, 0.05
 # Seconds without anything new after which no more is waited for.
 _PATIENCE = 30.0
+# Seconds after which a link that was lost before is believed to be: it is not tried again at every wish.
+_LOST = 3.0
 # From so many bytes on it is said that they are fetched.
 _MUCH = 8 * 2**20
 
@@ -61,6 +63,7 @@ class Fetching:
         before = {path: await self._seen_at(path) for path in self._paths}
         tried = await self._tried()
         last, since, told = None, time.monotonic(), False
+        begun = since
         while True:
             now = [await self._manager.far(path) for path in self._paths]
             fresh = [far for far, path in zip(now, self._paths, strict=True) if far and far.at != before[path]]
@@ -75,7 +78,7 @@ class Fetching:
                     told = True
                     click.echo(f"jobtui: fetching {size(left)} from {plain(self._host)}", err=True)
             link = await self._link()
-            if link and await self._tried() != tried:
+            if link and (await self._tried() != tried or time.monotonic() - begun > _LOST):
                 return link
             sizes = [(far, size_of(path)) for far, path in zip(now, self._paths, strict=True)]
             if sizes != last:
