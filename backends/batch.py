@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import NamedTuple, Self
 
 import anyio
 import anyio.to_thread
@@ -53,10 +54,12 @@ from .dialect import (
 from .far import Far
 from .farjobs import FarJobs, Sight, kept, seen_in, submitted
 from .fartext import command_script, new_mark
-from .transport import Here, Output, Transport, TransportError
+from .transport import Chains, Here, Output, Transport, TransportError
 
 # Submissions under way at a time: schedulers answer one after the other anyway.
 _AT_ONCE = 4
+# Submissions that one shell makes one after the other, where there are many.
+_IN_A_ROW = 8
 # A job that came before ours by more seconds than clocks may differ is another one with the same id.
 _CLOCKS_DIFFER = 3600.0
 # Seconds: a submission on another machine is over, there too, before it may be sent again.
@@ -153,19 +156,25 @@ class BatchBackend:
 
     async def submit(self, requests: Sequence[Request]) -> list[Answer]:
         """Submit several at a time. What was not even sent, because of trouble before it, may be sent later."""
+        site = await self._probed()
+        if isinstance(site, str):
+            return [await self._unusable(site)] * len(requests)
         answers: dict[int, Answer] = {}
         trouble: list[str] = []
 
-        async def send(some: list[Request]) -> None:
-            async with self._gate:
-                answer = Rejected(trouble[0], retryable=True) if trouble else await self._submit(some)
-            if isinstance(answer, Uncertain) or (isinstance(answer, Rejected) and answer.retryable):
-                trouble.append(answer.text)
-            answers.update({request.job: self._for_task(request, answer) for request in some})
+        async def send(row: list[_Sending]) -> None:
+            while row:
+                async with self._gate:
+                    known = [Rejected(trouble[0], retryable=True)] if trouble else await self._submit(row)
+                for sending, answer in zip(row, known, strict=False):
+                    if isinstance(answer, Uncertain) or (isinstance(answer, Rejected) and answer.retryable):
+                        trouble.append(answer.text)
+                    answers.update({one.job: self._for_task(one, answer) for one in sending.requests})
+                row = row[len(known) :]
 
         async with anyio.create_task_group() as tasks:
-            for some in _together(requests):
-                tasks.start_soon(send, some)
+            for row in _rows([await self._sending(some, site) for some in _together(requests)]):
+                tasks.start_soon(send, row)
         return [answers[request.job] for request in requests]
 
     def _for_task(self, request: Request, answer: Answer) -> Answer:
@@ -174,39 +183,51 @@ class BatchBackend:
             return answer
         return Took(self.dialect.task_id(answer.jid, request.task.index))
 
-    async def _submit(self, some: list[Request]) -> Answer:
-        """Send one attempt, or many as one array."""
-        request = some[0]
-        site = await self._probed()
-        if isinstance(site, str):
-            return await self._unusable(site)
+    async def _sending(self, some: list[Request], site: Site) -> _Sending:
+        """One attempt, or many as one array."""
+        told = some if self._folders is None else [await self._folders.moved(request) for request in some]
+        if told[0].task is not None and isinstance(self.dialect, Arrays):
+            return _Sending(some, self.dialect.submit_array(told, site))
+        return _Sending(some, self.dialect.submit(told[0], site))
+
+    async def _submit(self, row: list[_Sending]) -> list[Answer]:
+        """Send what is in a row, one after the other; the answers to the first of them: the others were not sent."""
+        # In the jobs' own environment, which they inherit.
+        env = self.dialect.scrub(row[0].requests[0].env)
         try:
             if self._folders is not None:
-                reply = await self._send_there(self._folders, some, site)
+                replies = [await self._send_there(self._folders, row[0])]
+            elif len(row) > 1 and isinstance(self._transport, Chains):
+                replies = await self._transport.chain([sending.command for sending in row], env)
             else:
-                # In the job's own environment, which it inherits.
-                reply = await self._transport.run(self._submission(some, site), self.dialect.scrub(request.env))
-        except (TransportError, OSError) as error:
-            return _unsent(error)
-        return self.dialect.read_submit(reply) if isinstance(reply, Reply) else reply
+                replies = [await self._transport.run(row[0].command, env)]
+        except TransportError as error:
+            replies = [error]
+        return [self._answer(reply) for reply in replies]
 
-    def _submission(self, some: Sequence[Request], site: Site) -> Command:
-        if some[0].task is not None and isinstance(self.dialect, Arrays):
-            return self.dialect.submit_array(some, site)
-        return self.dialect.submit(some[0], site)
-
-    async def _send_there(self, folders: FarJobs, some: Sequence[Request], site: Site) -> Reply | Rejected:
+    async def _send_there(self, folders: FarJobs, sending: _Sending) -> Reply | Rejected:
         """Make the jobs' folders on the other machine and hand them over there, in one call."""
-        staging, seconds = await folders.staged(some)
-        moved = [await folders.moved(request) for request in some]
-        command = self._submission(moved, site)
-        script = f"{staging}\n{kept(command.argv, command.stdin, moved[0].metadir)}"
+        try:
+            staging, seconds = await folders.staged(sending.requests)
+        except OSError as error:
+            return Rejected(f"cannot read its job script: {error.strerror}", retryable=True)
+        command, first = sending.command, await folders.moved(sending.requests[0])
+        script = f"{staging}\n{kept(command.argv, command.stdin, first.metadir)}"
         output = await folders.far.shell(script, min(command.patience, _SEND_PATIENCE) + seconds)
         reply = submitted(output)
         if reply is None:
             words = one_line(output.err.decode("utf-8", "replace"))
             return Rejected(f"its folder cannot be made on {folders.far.host}: {words}", retryable=True)
         return reply
+
+    def _answer(self, reply: Reply | Rejected | TransportError) -> Answer:
+        if isinstance(reply, Rejected):
+            return reply
+        if not isinstance(reply, TransportError):
+            return self.dialect.read_submit(reply)
+        if reply.kind in ("missing", "unreachable"):
+            return Rejected(str(reply), retryable=reply.kind == "unreachable")
+        return Uncertain(str(reply))
 
     async def _unusable(self, words: str) -> Rejected:
         """Whether the scheduler is not there at all, or does not answer now for the reason in ``words``."""
@@ -372,13 +393,25 @@ class BatchBackend:
         return refused
 
 
-def _unsent(error: TransportError | OSError) -> Answer:
-    """What it means for a submission that its call came to no end."""
-    if isinstance(error, OSError):
-        return Rejected(f"cannot read its job script: {error.strerror}", retryable=True)
-    if error.kind in ("missing", "unreachable"):
-        return Rejected(str(error), retryable=error.kind == "unreachable")
-    return Uncertain(str(error))
+class _Sending(NamedTuple):
+    """What one command hands over."""
+
+    requests: list[Request]
+    command: Command
+
+
+def _rows(sendings: list[_Sending]) -> list[list[_Sending]]:
+    """What is sent in a row: starting a process is dear, but few submissions should not wait for each other."""
+    length = _IN_A_ROW if len(sendings) > _IN_A_ROW else math.ceil(len(sendings) / _AT_ONCE)
+    rows: list[list[_Sending]] = []
+    for sending in sendings:
+        last = rows[-1] if rows else []
+        alike = last and last[0].requests[0].env is sending.requests[0].env
+        if alike and len(last) < length and not sending.command.stdin and not last[0].command.stdin:
+            last.append(sending)
+        else:
+            rows.append([sending])
+    return rows
 
 
 def _together(requests: Sequence[Request]) -> list[list[Request]]:
