@@ -7,13 +7,26 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 
-from ..core.backend import Answer, Capability, Dependency, Rejected, Request, Surroundings, Took, Uncertain, Verb, mark
+from ..core.backend import (
+    Answer,
+    Capability,
+    Dependency,
+    Rejected,
+    Request,
+    Shown,
+    Surroundings,
+    Took,
+    Uncertain,
+    Verb,
+    mark,
+)
 from ..core.job import JobSpec
 from ..core.queues import Capacity
 from . import sge_capacity
 from .batch import BatchBackend
 from .dialect import Asked, Command, Listing, Order, Reply, Site, chunks, number, one_line, waiting
 from .sge_answers import accounted, listed
+from .sge_record import shown
 from .sge_starter import INHERITED, array_starter, starter
 
 # Seconds. A hung qmaster holds its clients for two minutes.
@@ -245,6 +258,24 @@ class Sge:
     def read_capacity(self, replies: Sequence[Reply]) -> Capacity:
         """The queues and hosts."""
         return sge_capacity.read(replies)
+
+    # -- one job alone
+
+    def show(self, jid: str) -> Command:
+        """Ask the qmaster for everything about one job, which it forgets at its end."""
+        return Command(("qstat", "-j", jid.partition(".")[0]), patience=_PATIENCE)
+
+    def read_show(self, jid: str, reply: Reply) -> Shown | str:
+        """Read the record."""
+        return shown(jid, reply.out) or _words(reply)
+
+    def script(self, jid: str) -> Command | str:
+        """Grid Engine keeps scripts where only its administrator may read them."""
+        return "Grid Engine does not give job scripts back"
+
+    def read_script(self, reply: Reply) -> tuple[str, str]:
+        """It is never asked for."""
+        return "", _words(reply)
 
     # -- orders
 

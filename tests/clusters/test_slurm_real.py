@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ import pytest
 from clusters_kit import Cluster, slurm_cluster
 
 from jobtui.core import AfterJob, AllOf, ArrayTask, BlockingJobManager, JobRow, JobSpec, Resources, Retry, WorkDir
+from jobtui.core.errands import ForeignOrder, make_errand, named, run_errand
+from jobtui.core.foreign import foreign_rows, own_jobs
 from jobtui.core.lease import read_lease
+from jobtui.core.workdir import ErrandFor
 
 Until = Callable[..., Any]
 Row = Callable[[int], JobRow]
@@ -458,3 +462,37 @@ def test_slurms_time_limit_is_the_reason_whatever_the_job_says(slow: tuple[Block
     manager, job = slow
     one = manager.wait([job], timeout=120)[0]
     assert (one.state, one.reason, one.exit_code) == ("failed", "timeout", 7)
+
+
+def test_a_job_of_plain_sbatch_is_seen_told_of_and_ordered(
+    manager: BlockingJobManager, slurm: Cluster, until: Until, tmp_path: Path
+) -> None:
+    path = tmp_path / "out-%j.txt"
+    argv = ("sbatch", "--parsable", "-J", "theirs", "-o", str(path), "--wrap")
+    theirs = slurm.ask(*argv, "echo hello; sleep 600").strip()
+    held = slurm.ask(*argv[:2], "--hold", *argv[2:], "true").strip()
+
+    def foreign() -> dict[str, JobRow]:
+        assert manager.ask_schedulers(["slurm"], 60)
+        seen = manager.schedulers()
+        return {row.label: row for row in foreign_rows(seen, own_jobs(manager.jobs(), seen), time.time())}
+
+    def state(jid: str) -> str:
+        row = foreign().get(f"slurm:{jid}")
+        return "" if row is None else str(row.state)
+
+    until(lambda: state(theirs) == "running" and state(held) == "held", 60)
+    row = foreign()[f"slurm:{theirs}"]
+    assert (row.name, row.queue) == ("theirs", "main")
+    told = run_errand(manager.workdir, make_errand("slurm", "show", [named(row)])).shown[theirs]
+    assert told.stdout == str(tmp_path / f"out-{theirs}.txt")
+    assert Path(told.stdout).read_text() == "hello\n"
+    script = run_errand(manager.workdir, make_errand("slurm", "script", [named(row)])).script
+    assert script.startswith("#!/bin/sh") and "echo hello" in script
+    outcomes = manager.order_foreign(ForeignOrder("cancel"), [("slurm", named(row)), ("slurm", ErrandFor("99999999"))])
+    assert outcomes["slurm", theirs].done
+    assert "does not list" in outcomes["slurm", "99999999"].words
+    assert manager.order_foreign(ForeignOrder("release"), [("slurm", ErrandFor(held))])["slurm", held].done
+    until(lambda: state(theirs) == "cancelled" and state(held) == "finished", 60)
+    again = manager.order_foreign(ForeignOrder("cancel"), [("slurm", ErrandFor(theirs))])["slurm", theirs]
+    assert not again.done and "ended already" in again.words
