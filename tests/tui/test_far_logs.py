@@ -82,9 +82,12 @@ def test_a_log_is_printed_followed_and_kept_when_the_link_is_lost(
         env={**os.environ, "JOBTUI_WORKDIR": workdir.path, "XDG_CONFIG_HOME": str(tmp_path / "config")},
         stdout=subprocess.PIPE,
     )
-    until(lambda: os.path.getsize(f"{workdir.metadir(1)}/job.stdout") == len(text), timeout=120.0)
-    go.touch()
-    assert follower.communicate(timeout=120)[0].decode() == f"{text}last\n"
+    try:
+        until(lambda: os.path.getsize(f"{workdir.metadir(1)}/job.stdout") == len(text), timeout=120.0)
+        go.touch()
+        assert follower.communicate(timeout=120)[0].decode() == f"{text}last\n"
+    finally:
+        follower.kill()
     assert jobtui("ls", "--json", check=0).stdout.count('"finished"') == 1
     # All is here, and nothing more is to come: nobody is asked.
     far.cut()
