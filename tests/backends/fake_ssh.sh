@@ -11,4 +11,5 @@ if [ -e "$FAKE_SSH/down" ]; then
     exit 255
 fi
 export HOME="$FAKE_SSH/home"
-cd "$HOME" && exec /bin/sh -c "$*"
+# As by sshd, in a session of its own: what it leaves running outlives this.
+cd "$HOME" && exec setsid --wait /bin/sh -c "$*"
