@@ -28,9 +28,8 @@ NOISE = "echo Welcome; echo 'no terminal' >&2\n"
 def sshd() -> Iterator[Cluster]:
     """An sshd whose account greets everybody, also those who only want to run a command."""
     with running("sshd.sh", {"JOBTUI_SSHD_PORT": f"{free_ports(1)}"}) as cluster:
-        kept = {
-            name: (HOME / name).read_bytes() if (HOME / name).exists() else None for name in (".bashrc", ".profile")
-        }
+        files = [HOME / name for name in (".bashrc", ".profile")]
+        kept = {file: file.read_bytes() if file.exists() else None for file in files}
         files[0].write_bytes(NOISE.encode() + (kept[files[0]] or b""))
         try:
             yield cluster
