@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -119,6 +120,18 @@ def test_a_broken_connection_and_a_dead_sshd_change_no_state(
     go.unlink()
     assert ends(rows) == [("failed", "exit-code", 5), ("finished", None, 0)]
     assert row(ids[1]).state == "running"
+
+
+def test_output_there_is_followed_across_a_broken_connection(sshd: Cluster, manager: BlockingJobManager) -> None:
+    job = manager.submit(far("i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo line $i; sleep 0.02; done"))[0]
+    command = [Path(sys.executable).with_name("jobtui"), "-w", manager.workdir.path, "logs", "-f", f"{job}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follower:
+        assert follower.stdout is not None
+        lines = [follower.stdout.readline()]
+        sshd.call("cut")
+        lines += follower.stdout.readlines()
+    assert lines == [f"line {number}\n" for number in range(1, 301)]
+    assert follower.returncode == 0
 
 
 def test_connections_cut_at_random_lose_and_double_nothing(sshd: Cluster, manager: BlockingJobManager) -> None:
