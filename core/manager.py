@@ -158,7 +158,8 @@ class JobManager:
         """
         known: set[str] = set()
         with contextlib.suppress(FileNotFoundError):
-            known = {row.backend for row in await self.jobs(ended=0)} | {one.backend for one in await self.schedulers()}
+            known = {row.backend for row in await self.jobs(ended=0)}
+            known |= {one.backend for one in await self.schedulers() if one.at}
         if not known - {LOCAL}:
             known.add(chosen(await prospects(env)))
         return sorted(known - {LOCAL})

@@ -132,7 +132,7 @@ def _sorted(rows: list[JobRow], field: str, *, reverse: bool) -> list[JobRow]:
 
 def _print_jobs(rows: list[JobRow]) -> None:
     now = time.time()
-    why = {row.id: row.detail for row in rows if row.backend != LOCAL and row.detail}
+    why = {row.label: row.detail for row in rows if row.backend != LOCAL and row.detail}
     # What schedulers say of jobs; of others the state and the exit code say it all.
     heads = [">ID", "NAME", "STATE", "BACKEND", ">TRY", ">ELAPSED", ">EXIT", *(["WHY"] if why else []), "COMMAND"]
     lines = [
@@ -144,7 +144,7 @@ def _print_jobs(rows: list[JobRow]) -> None:
             str(row.attempt),
             duration(elapsed(row, now)),
             "" if row.exit_code is None else str(row.exit_code),
-            *([why.get(row.id, "")] if why else []),
+            *([why.get(row.label, "")] if why else []),
             row.command,
         )
         for row in rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,3 +76,22 @@ def test_an_order_reaches_the_foreign_job_and_no_other(home: Path, workdir: Work
     assert list(Path(workdir.path, "answers").iterdir()) == []
     looking.close()
     manager.cancel([mine])
+
+
+def test_each_foreign_job_is_listed_with_its_own_reason(home: Path, workdir: WorkDir, until: Until) -> None:
+    runs = sub("sleep 60", "runs")
+    manager = BlockingJobManager(workdir)
+    assert manager.ask_schedulers(["pbs"], 60)
+    (home / "busy").touch()
+    waits = sub("sleep 60", "waits")
+    subprocess.run(["qhold", waits], check=True, timeout=30)
+    jobtui = [Path(sys.executable).with_name("jobtui"), "-w", workdir.path, "ls", "--foreign"]
+
+    def lines() -> dict[str, str]:
+        assert manager.ask_schedulers(["pbs"], 60)
+        out = subprocess.run(jobtui, capture_output=True, text=True, timeout=120, check=True).stdout
+        return {line.split()[0]: line for line in out.splitlines()[1:]}
+
+    until(lambda: set(lines()) == {f"pbs:{jid}" for jid in (runs, waits)} and "held" in lines()[f"pbs:{waits}"])
+    assert "release it" in lines()[f"pbs:{waits}"]
+    assert "release it" not in lines()[f"pbs:{runs}"]
