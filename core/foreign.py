@@ -74,7 +74,8 @@ def _row(seen: Seen, job: Foreign, state: State, old: bool) -> JobRow:
     started, ended = job.seen.started or None, None
     if job.seen.presence == "gone":
         ended = job.seen.at or None
-    details = [shown(job.seen.detail)]
+    # Who cancelled such a job is not known: it may have been this very screen.
+    details = [shown(job.seen.detail.removesuffix(", not through jobtui"))]
     if old:
         # At a time and not ages ago: what does not change needs no repainting.
         details.insert(0, time.strftime("as of %Y-%m-%d %H:%M", time.localtime(seen.at)))
