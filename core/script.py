@@ -115,18 +115,28 @@ exit {claim_failed}
 
 # Its scheduler had it wait; but schedulers forget, and know nothing of retries. Of each job that was waited for:
 # 0 it ended as it must, 1 it did not, 2 its record cannot be seen here (yet: a shared file system may be late).
+# One that never began leaves no record; then the scheduler's word counts, unless it is that it ended well.
 _GUARD = r"""
 jt_saw() {{
   if [ -e "$jt_f/$1/job.retry/$2" ] || [ -e "$jt_f/$1/job.retry/$2.moving" ]; then return 1; fi
   jt_l=; {{ read -r jt_l <"$jt_f/$1/job.intent"; }} 2>/dev/null
   case $jt_l in *'"retry":{{"attempt":'"$2,"*) return 1 ;; esac
-  [ "$3" != any ] || return 0
-  jt_l=; {{ read -r jt_l <"$jt_f/$1/job.rc"; }} 2>/dev/null
-  case $jt_l in *'"attempt":'"$2,"*) ;; *) [ "$3" = fail ] && return 0; return 2 ;; esac
+  jt_l=; {{ read -r jt_l <"$jt_f/$1/job.rc" || jt_l=; }} 2>/dev/null
+  [ -n "$jt_l" ] || {{ {{ read -r jt_e; read -r jt_l || jt_l=; }} <"$jt_f/$1/job.begin"; }} 2>/dev/null
   jt_e=fail
-  case $jt_l in *'"exit_code":0,'*) jt_e=ok ;; esac
-  case $jt_l in *'"forwarded":'* | *'"timeout":'* | *'"launch":'*) jt_e=fail ;; esac
-  [ "$jt_e" = "$3" ]
+  case $jt_l in
+    *'"attempt":'"$2,"*)
+      case $jt_l in *'"exit_code":0,'*) jt_e=ok ;; esac
+      case $jt_l in *'"forwarded":'* | *'"timeout":'* | *'"launch":'*) jt_e=fail ;; esac ;;
+    *)
+      jt_l=; {{ read -r jt_l <"$jt_f/$1/job.end" || jt_l=; }} 2>/dev/null
+      case $jt_l in
+        *'"attempt":'"$2,"*'"state":"finished"'*) jt_e=ok ;;
+        *'"attempt":'"$2,"*) ;;
+        *) if [ "$3" = ok ] || [ -e "$jt_f/$1/job.begin" ]; then return 2; fi; return 0 ;;
+      esac ;;
+  esac
+  [ "$3" = any ] || [ "$jt_e" = "$3" ]
 }}
 jt_f={workdir} jt_n=0
 while :; do

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from jobtui.core.backend import Dependency, Parent
 from jobtui.core.identity import is_alive
-from jobtui.core.job import Asked, Intent, JobSpec
-from jobtui.core.metadir import read_facts
+from jobtui.core.job import Asked, EngineEnd, Intent, JobSpec, Reason, State
+from jobtui.core.metadir import encode, read_facts
 from jobtui.core.script import job_script, place_here
 from jobtui.core.verdict import Facts, judge
 from jobtui.core.workdir import new_tag
@@ -322,6 +322,31 @@ def test_a_record_that_comes_late_is_waited_for(tmp_path: Path, sh: list[str], u
     assert script.begun() is None
     (tmp_path / "2" / "job.rc").write_text('{"attempt":1,"tag":"x","exit_code":0,"uptime":1.0}\n')
     assert child.wait(30) == 0 and script.facts().end is not None
+
+
+@pytest.mark.parametrize(("ending", "code"), [("any", 0), ("fail", 3)])
+def test_a_job_that_still_runs_is_waited_for_whatever_its_scheduler_says(
+    tmp_path: Path, sh: list[str], until: Until, ending: Any, code: int
+) -> None:
+    parent(tmp_path, 2, None)
+    (tmp_path / "2" / "job.begin").write_text('{"attempt":1}\n')
+    script = Script(tmp_path, spec("true"), after=waits((2, ending)))
+    child = script.start(sh)
+    until(lambda: Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text())
+    assert script.begun() is None
+    (tmp_path / "2" / "job.rc").write_text(f'{{"attempt":1,"tag":"x","exit_code":{code},"uptime":1.0}}\n')
+    assert child.wait(30) == 0 and script.facts().end is not None
+
+
+@pytest.mark.parametrize(("ending", "may_start"), [("any", True), ("fail", True), ("ok", False)])
+def test_an_end_that_only_the_engine_saw_counts_too(
+    tmp_path: Path, sh: list[str], ending: Any, may_start: bool
+) -> None:
+    parent(tmp_path, 2, None)
+    (tmp_path / "2" / "job.begin").write_text('{"attempt":1}\n')
+    (tmp_path / "2" / "job.end").write_bytes(encode(EngineEnd(1, State.FAILED, Reason.NODE_FAILURE, "", 0.0)))
+    script = Script(tmp_path, spec("true"), after=waits((2, ending)))
+    assert script.run(sh) == (0 if may_start else 75)
 
 
 def test_a_job_that_was_told_to_stop_has_not_ended_well_for_its_scheduler(

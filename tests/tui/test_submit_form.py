@@ -172,6 +172,11 @@ def page(app: App[Any]) -> str:
     return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
 
 
+def flowing(app: App[Any]) -> str:
+    """What is on the screen, whatever lines it is broken into."""
+    return " ".join(page(app).replace("│", " ").split())
+
+
 async def until(pilot: Pilot[None], condition: Callable[[], Any], timeout: float = 60.0) -> Any:
     deadline = time.monotonic() + timeout
     while not (answer := condition()):
@@ -220,7 +225,7 @@ def test_a_job_is_typed_and_submitted_and_its_command_remembered(
     async def body(form: SubmitForm, pilot: Pilot[None]) -> None:
         assert form.focused is not None and form.focused.id == "command"
         await pilot.press(*"ls|wc", "enter", *"n1", "enter", "enter", "2")
-        await until(pilot, lambda: "sh: ls|wc" in page(pilot.app) and "2 cpus" in page(pilot.app))
+        await until(pilot, lambda: "sh: ls|wc" in page(pilot.app) and "2 cpus" in flowing(pilot.app))
         # Enter goes from field to field; on the last one it submits.
         assert form.focused.id == "cpus"
         form.query_one("#backend").focus()
