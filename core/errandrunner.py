@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
+import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from .backend import Backend, Foreign, ForeignBackend, Handle, Verb
+from .attaching import attached_spec, not_attachable, take_over, there_already
+from .backend import Backend, Foreign, ForeignBackend, Handle, Hint, Shown, Verb
 from .errands import Answer, is_too_old, keep_answer
 from .fleet import Fleet
 from .roster import Roster
@@ -18,16 +23,20 @@ _log = logging.getLogger("jobtui.engine")
 
 # What another job with the same id may differ by from what the scheduler said of the submission before, in seconds.
 _SAME = 2.0
+_NONE: Mapping[str, int] = MappingProxyType({})
 _ORDERS: dict[str, Verb] = {verb: verb for verb in ("hold", "release", "suspend", "resume", "requeue")}
 
 
 class ErrandRunner:
     """Runs the errands that clients leave for the engine of a work directory, beside its loop."""
 
-    def __init__(self, workdir: WorkDir, tasks: TaskGroup, fleet: Fleet, roster: Roster) -> None:
-        """Run them in ``tasks``, through the back ends of ``fleet``."""
+    def __init__(self, workdir: WorkDir, tasks: TaskGroup, fleet: Fleet, roster: Roster, hint: Hint) -> None:
+        """Run them in ``tasks``, through the back ends of ``fleet``; ``hint`` makes the engine look at a new job."""
         self._workdir, self._tasks, self._fleet, self._roster = workdir, tasks, fleet, roster
+        self._hint = hint
         self._running = 0
+        # Two that mean the same job must not both take it over.
+        self._attaching = anyio.Lock()
 
     @property
     def busy(self) -> bool:
@@ -51,18 +60,69 @@ class ErrandRunner:
         backend = await self._fleet.for_asking(errand.backend, errand.env)
         if backend is None or not backend.polled:
             return _refused(errand, f"'{errand.backend}' is no scheduler that is known here")
-        own_tags = {tracked.spec.tag for tracked in self._roster.tracked.values()}
+        tracked = self._roster.tracked
+        own_tags = {one.spec.tag for one in tracked.values()}
+        own = {one.jid: job for job, one in tracked.items() if one.spec.attached and one.spec.backend == errand.backend}
         try:
-            return await carry_out(backend, errand, own_tags)
+            if errand.verb == "attach":
+                async with self._attaching:
+                    return await self._attach(backend, errand, own_tags)
+            return await carry_out(backend, errand, own_tags, own)
         except Exception:  # noqa: BLE001 logged with its traceback; the client is told
             _log.exception("a bug in the back end %s", errand.backend)
             return _refused(errand, "a bug in jobtui; see engine.log")
         finally:
             self._fleet.lanes[errand.backend].look_soon()
 
+    async def _attach(self, backend: Backend, errand: Errand, own_tags: Collection[str]) -> Answer:
+        if is_too_old(errand):
+            return _refused(errand, "it was asked too long ago; ask again")
+        if backend.far is not None:
+            return _refused(errand, "a job on another machine is attached by a jobtui there")
+        snapshot = await backend.poll([])
+        refused: dict[str, str] = {}
+        attached: dict[str, int] = {}
+        for job in errand.jobs:
+            found, why = meant_by(job, snapshot.others, own_tags)
+            if not found and not snapshot.complete:
+                why = snapshot.trouble or f"{backend.name} does not answer"
+            why = why or not_attachable(found)
+            if why:
+                refused[job.jid] = why
+                continue
+            try:
+                number = await self._attach_one(backend, errand, found[0])
+            except OSError as error:
+                number = f"cannot write to {self._workdir.path}: {error.strerror}"
+            if isinstance(number, str):
+                refused[job.jid] = number
+            else:
+                attached[job.jid] = number
+        return Answer(refused, attached=attached)
 
-async def carry_out(backend: Backend, errand: Errand, own_tags: Collection[str]) -> Answer:
-    """Do what is asked. ``own_tags``: those of the work directory's jobs in flight, which take orders as such alone."""
+    async def _attach_one(self, backend: Backend, errand: Errand, other: Foreign) -> int | str:
+        """The number of the job that it is from now on, or why it is none."""
+        there = await anyio.to_thread.run_sync(there_already, self._workdir, errand.backend, other)
+        if there is not None:
+            return f"it is job {there} of this work directory already"
+        told: Shown | None = None
+        if isinstance(backend, ForeignBackend):
+            told = (await backend.show([other.jid]))[0].get(other.jid)
+        env_ref = self._workdir.keep_environment(errand.env)
+        spec = attached_spec(errand.backend, other, told, env_ref, time.time())
+        number = take_over(self._workdir, spec, other)
+        _log.info("job %d: attached %s:%s", number, errand.backend, other.jid)
+        self._hint(number)
+        return number
+
+
+async def carry_out(
+    backend: Backend, errand: Errand, own_tags: Collection[str], attached: Mapping[str, int] = _NONE
+) -> Answer:
+    """Do what is asked. ``own_tags``: those of the work directory's jobs in flight, which take orders as such alone.
+
+    ``attached``: the numbers of those that were taken over, by their ids in this scheduler.
+    """
     if is_too_old(errand):
         return _refused(errand, "it was asked too long ago; ask again")
     if errand.verb == "show":
@@ -78,6 +138,9 @@ async def carry_out(backend: Backend, errand: Errand, own_tags: Collection[str])
     handles: list[Handle] = []
     for job in errand.jobs:
         found, why = meant_by(job, snapshot.others, own_tags)
+        taken = next((attached[other.jid] for other in found if other.jid in attached), None)
+        if taken is not None:
+            found, why = [], f"it is job {taken} of this work directory; name it by that number"
         if why and not found and not snapshot.complete:
             why = snapshot.trouble or f"{backend.name} does not answer"
         if why:

@@ -28,11 +28,13 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``refused``: why it was not done for a job, by its id, mostly in the scheduler's words; for those that are not in
     it, it was. ``shown``: what the scheduler told of jobs. ``script``: the text of one that was asked for.
+    ``attached``: the numbers of those that were taken over, by their ids.
     """
 
     refused: Mapping[str, str] = {}
     shown: Mapping[str, Shown] = {}
     script: str = ""
+    attached: Mapping[str, int] = {}
 
 
 def named(row: JobRow) -> ErrandFor:
@@ -95,7 +97,7 @@ class Going:
 class ForeignOrder(msgspec.Struct, frozen=True):
     """An order for foreign jobs: what is to be done, with which ``signal``, and whether to KILL at once."""
 
-    verb: Literal["cancel", "hold", "release", "suspend", "resume", "requeue", "signal"]
+    verb: Literal["cancel", "hold", "release", "suspend", "resume", "requeue", "signal", "attach"]
     signal: str = ""
     force: bool = False
 
@@ -126,10 +128,13 @@ def errands_of(order: ForeignOrder, jobs: Iterable[ForeignName]) -> list[Errand]
 def outcomes_of(errand: Errand, answer: Answer) -> dict[tuple[str, str], Outcome]:
     """What became of an order, by back end and id."""
     done = _DONE.get(errand.verb, f"sent {errand.signal}")
-    return {
-        (errand.backend, job.jid): Outcome(0, job.jid not in answer.refused, answer.refused.get(job.jid, done))
-        for job in errand.jobs
-    }
+    outcomes: dict[tuple[str, str], Outcome] = {}
+    for job in errand.jobs:
+        number = answer.attached.get(job.jid, 0)
+        words = f"is job {number} of the work directory now" if number else done
+        refused = answer.refused.get(job.jid)
+        outcomes[errand.backend, job.jid] = Outcome(number, refused is None, words if refused is None else refused)
+    return outcomes
 
 
 def run_errand(workdir: WorkDir, errand: Errand) -> Answer:

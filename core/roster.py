@@ -334,6 +334,9 @@ class Roster:
             return verdict
         ended = verdict.ended or time.time()
         end = EngineEnd(facts.attempt, verdict.state, verdict.reason, verdict.detail, ended, verdict.exit_code)
+        if facts.spec.attached is not None:
+            # Of other jobs their own scripts tell it.
+            end = msgspec.structs.replace(end, started=verdict.started, host=verdict.host)
         metadir.write_fact(self.workdir.metadir(job), metadir.END, end)
         return msgspec.structs.replace(verdict, ended=ended)
 

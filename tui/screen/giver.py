@@ -12,7 +12,7 @@ from textual.message import Message
 
 from ...core.errands import ForeignName, named
 from ...core.filters import id_ranges
-from ...core.job import ENDED, WAITING, JobRow, Outcome, State
+from ...core.job import ENDED, NO_SCRIPT, WAITING, JobRow, Outcome, State
 from ..celltext import called, one_line, words_of
 from ..ref import ForeignRef, JobRef, Ref
 from .orders import (
@@ -101,6 +101,10 @@ class Giver:
             return "this works on one job at a time"
         if isinstance(self.single(), ForeignRef):
             return "it was not submitted by jobtui"
+        ref = self.single()
+        row = jobs.row(ref) if ref is not None else None
+        if row is not None and row.attached:
+            return NO_SCRIPT
         return "" if self.single() is not None else "there is no job"
 
     def single(self) -> JobRef | None:
@@ -242,7 +246,7 @@ class Giver:
         from ..detail.editing import edit_and_resubmit
 
         desk, ref = self._desk, self.single()
-        if not isinstance(ref, Ref):
+        if not isinstance(ref, Ref) or self.no_single_job():
             desk.say(self.no_single_job())
             return
         if self._hasty():

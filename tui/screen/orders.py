@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ...core.errands import ForeignOrder
-from ...core.job import ENDED, IN_FLIGHT, WAITING, JobRow, Outcome, SpecError, State
+from ...core.job import ENDED, IN_FLIGHT, NO_SCRIPT, WAITING, JobRow, Outcome, SpecError, State
 from ...core.manager import JobManager
 from ...core.settings import SettingsError
 from ...core.supervisor import EngineFailedError
@@ -56,7 +56,15 @@ def _no_cancel(row: JobRow, _can: Abilities) -> str:
     return f"it has ended already ({row.state})" if row.state in ENDED else ""
 
 
+def _no_attach(row: JobRow, _can: Abilities) -> str:
+    if not row.foreign:
+        return "it is a job of this work directory already"
+    return f"it has ended already ({row.state})" if row.state in ENDED else ""
+
+
 def _no_retry(row: JobRow, _can: Abilities) -> str:
+    if row.attached:
+        return NO_SCRIPT
     if row.state in ENDED:
         return ""
     word = "is being stopped" if row.state is State.CANCELLING else f"is {row.state}"
@@ -66,6 +74,8 @@ def _no_retry(row: JobRow, _can: Abilities) -> str:
 def _no_requeue(row: JobRow, can: Abilities) -> str:
     if row.foreign and "requeue" not in can:
         return f"the back end {row.backend} puts no job back that jobtui did not submit"
+    if row.attached:
+        return NO_SCRIPT
     if row.state in IN_FLIGHT or (row.state is State.HELD and row.jid is not None):
         return ""
     if row.state in ENDED:
@@ -73,8 +83,8 @@ def _no_requeue(row: JobRow, can: Abilities) -> str:
     return f"only a job that was started can be requeued, and it is {row.state}"
 
 
-def _no_resubmit(_row: JobRow, _can: Abilities) -> str:
-    return ""
+def _no_resubmit(row: JobRow, _can: Abilities) -> str:
+    return NO_SCRIPT if row.attached else ""
 
 
 def _no_hold(row: JobRow, can: Abilities) -> str:
@@ -128,6 +138,11 @@ async def _resubmit(manager: JobManager, jobs: Sequence[int]) -> list[Outcome]:
     return outcomes
 
 
+async def _nothing(_manager: JobManager, _jobs: Sequence[int]) -> list[Outcome]:
+    """For an order that jobs of a work directory never take."""
+    return []
+
+
 CANCEL = Order(
     "cancel",
     "cancel",
@@ -152,6 +167,7 @@ REQUEUE = Order(
     foreign=ForeignOrder("requeue"),
 )
 RESUBMIT = Order("resubmit", "resubmit", "resubmitted", ("resubmit",), _no_resubmit, _resubmit)
+ATTACH = Order("attach", "attach", "attached", ("attach",), _no_attach, _nothing, foreign=ForeignOrder("attach"))
 HOLD = Order(
     "hold",
     "hold",
