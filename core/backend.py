@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -425,6 +426,16 @@ def here() -> list[str]:
 
     entries = entry_points(group=ENTRY_POINTS)
     return [entry.name for entry in entries if entry.load().reach != "far"]
+
+
+def without_host() -> list[str]:
+    """The installed back ends that need no machine's name behind theirs, by name."""
+    names: list[str] = []
+    for name in sorted(installed()):
+        with contextlib.suppress(BackendMissingError):
+            load(name)
+            names.append(name)
+    return names
 
 
 def split(name: str) -> tuple[str, str]:

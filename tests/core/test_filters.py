@@ -165,7 +165,7 @@ def test_an_operator_that_means_nothing_for_a_key_is_refused(text: str) -> None:
     [
         ("state:nope", "there is no state 'nope'; there are created, queued"),
         ("state:failed,", "there is no state ''"),
-        ("colour:red", "'colour' cannot be filtered by; there are state, id"),
+        ("colour:red", "'colour' cannot be filtered by; there are state, is, id"),
         ("name>a", "'name' is text: use name:word or name~part"),
         ("name~(", "not a regular expression"),
         ("exit:abc", "exit: "),

@@ -224,6 +224,7 @@ def test_a_job_is_typed_and_submitted_and_its_command_remembered(
         # Enter goes from field to field; on the last one it submits.
         assert form.focused.id == "cpus"
         form.query_one("#backend").focus()
+        await until(pilot, lambda: form.focused is not None and form.focused.id == "backend")
         await pilot.press("enter")
         await until(pilot, lambda: pilot.app.made)  # type: ignore[attr-defined]
 
@@ -409,6 +410,7 @@ def test_every_field_can_be_reached_at_any_size(in_form: Form) -> None:
             await pilot.pause()
         await pilot.resize_terminal(80, 24)
         form.query_one("#backend").focus()
+        await until(pilot, lambda: form.focused is not None and form.focused.id == "backend")
         await until(pilot, lambda: "local" in page(pilot.app) and "Submit (Ctrl+O)" in page(pilot.app))
 
     in_form(body)

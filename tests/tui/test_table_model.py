@@ -406,7 +406,7 @@ class Person(RuleBasedStateMachine):
         assert +self.jobs.counts == Counter(row.state for row in self.latest.values())
         for place in PLACES:
             here = Counter(row.state for ref, row in self.latest.items() if ref.place == place)
-            assert self.jobs.counts_of(place) == here
+            assert self.jobs.own_counts(place) == here
         assert all(self.jobs.row(ref) == row for ref, row in self.latest.items())
         if self.jobs.cursor is not None:
             assert self.jobs.current in [*self.latest.values(), *self.naive.rows.values()]

@@ -22,7 +22,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
-from ...core.backend import installed
+from ...core.backend import without_host
 from ...core.conditions import jobs_in
 from ...core.job import JobSpec
 from ...core.manager import JobManager
@@ -249,7 +249,7 @@ class SubmitForm(ModalScreen[Made | None]):
     # -- workers
 
     async def _load(self) -> None:
-        backends = await anyio.to_thread.run_sync(lambda: sorted(installed()))
+        backends = await anyio.to_thread.run_sync(without_host)
         lines = await anyio.to_thread.run_sync(read_history, self._history)
         self.post_message(self.Ready(backends, lines))
 
