@@ -33,7 +33,7 @@ from ..core.backend import (
     Verb,
     Wanted,
 )
-from ..core.job import JobSpec
+from ..core.job import JobSpec, Resources
 from ..core.queues import Capacity, shares
 from ..core.verdict import Observation
 from .dialect import (
@@ -346,6 +346,10 @@ class BatchBackend:
             else:
                 why = told
         return found, why
+
+    def needs(self, script: str, told: Resources) -> Resources:
+        """What a job with this script is to ask for; see ForeignBackend."""
+        return self.dialect.needs(script, told) if isinstance(self.dialect, Tells) else told
 
     async def script(self, jid: str) -> tuple[str, str]:
         """The job script as it was submitted."""

@@ -70,12 +70,17 @@ def attached_spec(backend: str, other: Foreign, told: Shown | None, env_ref: str
     )
 
 
-def take_over(workdir: WorkDir, spec: JobSpec, other: Foreign) -> int:
-    """Make the job folder of a listed job; returns its number. Blocks; raises OSError, and then there is none."""
-    return workdir.adopt(spec, partial(_fill, spec, other))
+def take_over(workdir: WorkDir, spec: JobSpec, other: Foreign, script: str = "") -> int:
+    """Make the job folder of a listed job; returns its number. Blocks; raises OSError, and then there is none.
+
+    ``script``: its job script, "" where its scheduler does not give it back.
+    """
+    return workdir.adopt(spec, partial(_fill, spec, other, script))
 
 
-def _fill(spec: JobSpec, other: Foreign, folder: str) -> None:
+def _fill(spec: JobSpec, other: Foreign, script: str, folder: str) -> None:
+    if script:
+        metadir.write_atomic(f"{folder}/{metadir.GIVEN}", script.encode("utf-8", "surrogateescape"))
     sent = other.submitted or spec.created
     lines = (Submitting(1, spec.tag, sent), Accepted(1, other.jid, spec.backend, sent))
     metadir.write_atomic(f"{folder}/{metadir.JID}", b"".join(map(metadir.encode, lines)))

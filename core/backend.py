@@ -412,6 +412,10 @@ class ForeignBackend(Protocol):
         """The text of the job script as it was submitted; or "" and why the scheduler does not give it back."""
         ...
 
+    def needs(self, script: str, told: Resources) -> Resources:
+        """What a new job with this script is to ask for; ``told``: what the scheduler tells of the one that had it."""
+        ...
+
 
 def installed() -> dict[str, str]:
     """The names of the installed back ends, each with the place of its class (entry points ``jobtui.backends``)."""

@@ -10,8 +10,10 @@ from types import MappingProxyType
 
 import anyio
 import anyio.to_thread
+import msgspec
 from anyio.abc import TaskGroup
 
+from .again import is_task
 from .attaching import attached_spec, not_attachable, take_over, there_already
 from .backend import Backend, Foreign, ForeignBackend, Handle, Hint, Shown, Verb
 from .errands import Answer, is_too_old, keep_answer
@@ -106,11 +108,15 @@ class ErrandRunner:
         if there is not None:
             return f"it is job {there} of this work directory already"
         told: Shown | None = None
+        script = ""
         if isinstance(backend, ForeignBackend):
             told = (await backend.show([other.jid]))[0].get(other.jid)
+            script = "" if is_task(other.jid) else (await backend.script(other.jid))[0]
+        if told is not None and isinstance(backend, ForeignBackend) and script:
+            told = msgspec.structs.replace(told, resources=backend.needs(script, told.resources))
         env_ref = self._workdir.keep_environment(errand.env)
         spec = attached_spec(errand.backend, other, told, env_ref, time.time())
-        number = take_over(self._workdir, spec, other)
+        number = take_over(self._workdir, spec, other, script)
         _log.info("job %d: attached %s:%s", number, errand.backend, other.jid)
         self._hint(number)
         return number
@@ -196,8 +202,15 @@ async def _show(backend: Backend, errand: Errand) -> Answer:
 async def _script(backend: Backend, errand: Errand) -> Answer:
     if not isinstance(backend, ForeignBackend):
         return _refused(errand, f"the back end '{backend.name}' does not give job scripts back")
-    script, why = await backend.script(errand.jobs[0].jid)
-    return Answer(script=script) if not why else _refused(errand, why)
+    jid = errand.jobs[0].jid
+    script, why = await backend.script(jid)
+    if why:
+        return _refused(errand, why)
+    told, why = await backend.show([jid])
+    if jid not in told:
+        return _refused(errand, why or "it does not tell")
+    needs = backend.needs(script, told[jid].resources)
+    return Answer(script=script, shown={jid: msgspec.structs.replace(told[jid], resources=needs)})
 
 
 def _refused(errand: Errand, why: str) -> Answer:

@@ -11,8 +11,9 @@ from typing import Literal
 import msgspec
 
 from . import metadir
+from .again import foreign_again
 from .backend import Shown
-from .job import JobRow, Outcome
+from .job import JobRow, JobSpec, Outcome, SpecError
 from .supervisor import ensure_engine
 from .workdir import Errand, ErrandFor, ErrandVerb, Hint, WorkDir, WorkDirError
 
@@ -135,6 +136,14 @@ def outcomes_of(errand: Errand, answer: Answer) -> dict[tuple[str, str], Outcome
         refused = answer.refused.get(job.jid)
         outcomes[errand.backend, job.jid] = Outcome(number, refused is None, words if refused is None else refused)
     return outcomes
+
+
+def spec_again(errand: Errand, answer: Answer) -> JobSpec:
+    """A spec like that of the job whose script was asked for; SpecError with the reason where there is none."""
+    jid = errand.jobs[0].jid
+    if jid not in answer.shown or not answer.script:
+        raise SpecError(answer.refused.get(jid, "its scheduler does not give its script back"))
+    return foreign_again(errand.backend, jid, answer.script, answer.shown[jid])
 
 
 def run_errand(workdir: WorkDir, errand: Errand) -> Answer:

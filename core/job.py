@@ -48,8 +48,9 @@ def has_scheduler(backend: str) -> bool:
 
 
 ENDED = frozenset({State.FINISHED, State.FAILED, State.CANCELLED, State.UNKNOWN})
-# Why an attached job cannot be run again.
-NO_SCRIPT = "jobtui did not submit it and has no job script of it, so it cannot run it again"
+# Why an attached job is not run again, and why no new one is made of it.
+NO_ATTEMPT = "jobtui did not submit it, so there is no next attempt; resubmit it as a new job"
+NO_SCRIPT = "jobtui did not submit it and has no job script of it"
 WAITING = frozenset({State.CREATED, State.QUEUED, State.HELD})
 IN_FLIGHT = frozenset({State.SUBMITTED, State.RUNNING, State.SUSPENDED, State.CANCELLING})
 

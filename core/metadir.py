@@ -29,6 +29,8 @@ from .verdict import Facts
 
 SPEC = "job.json"
 SCRIPT = "job.wrapped."
+# The script of an attached job as its scheduler gave it back.
+GIVEN = "job.given"
 SUBMITTING = "job.submitting"
 JID = "job.jid"
 INTENT = "job.intent"

@@ -560,3 +560,22 @@ def test_a_job_that_slurm_requeued_is_still_the_attached_one(
     assert not again.done and f"job {job} of this work directory" in again.words
     manager.cancel([job])
     assert wait_all(manager, [job])[0][0] == "cancelled"
+
+
+def test_a_job_of_plain_sbatch_is_submitted_again_by_its_own_script(
+    manager: BlockingJobManager, slurm: Cluster, until: Until, row: Row, tmp_path: Path
+) -> None:
+    script = tmp_path / "run.sh"
+    script.write_text('#!/bin/bash\n#SBATCH -J theirs --ntasks=1 -o /dev/null\nx=(a b)\necho "${x[1]} $1 $PWD"\n')
+    jid = slurm.ask("sbatch", "--parsable", "--hold", "-t", "5", "-D", str(tmp_path), str(script), "word").strip()
+    spec = manager.foreign_spec("slurm", ErrandFor(jid))
+    assert (spec.name, spec.cwd, spec.resources.time) == ("theirs", str(tmp_path), 300.0)
+    assert spec.resources.extra == ("--ntasks=1",)
+    first = manager.submit(spec)[0]
+    job = attach(manager, jid)
+    again = manager.resubmit(job)
+    assert wait_all(manager, [first, again]) == [("finished", None, 0)] * 2
+    assert [out(manager, one) for one in (first, again)] == [f"b word {tmp_path}\n"] * 2
+    assert row(again).resubmitted_from == job and not row(again).attached
+    manager.cancel([job])
+    assert wait_all(manager, [job])[0][0] == "cancelled"

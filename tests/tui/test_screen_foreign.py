@@ -143,7 +143,7 @@ def test_a_key_takes_a_foreign_job_over_and_nothing_else(tmp_path: Path) -> None
     on_screen(recorder, body, schedulers=["slurm"])
 
 
-@presses("retry", "resubmit", "edit", "requeue")
+@presses("retry", "edit", "requeue")
 def test_an_attached_job_shows_its_output_and_is_never_run_again(tmp_path: Path) -> None:
     site, log = Site(tmp_path / "jobs"), tmp_path / "run.out"
     log.write_text("what it writes\n")
@@ -156,9 +156,12 @@ def test_an_attached_job_shows_its_output_and_is_never_run_again(tmp_path: Path)
     async def body(desk: JobScreen, pilot: Pilot[None]) -> None:
         await to_job(desk, pilot, Ref(0, job))
         await until(pilot, lambda: line_with(desk, "what it writes"))
-        for key in ("r", "s", "e", "B"):
-            await press(pilot, key)
-            assert "has no job script of it" in painted(pilot) or "it has ended" in painted(pilot)
+        await press(pilot, "r")
+        assert "there is no next attempt" in painted(pilot)
+        await press(pilot, "B")
+        assert "it has ended" in painted(pilot) or "there is no next attempt" in painted(pilot)
+        await press(pilot, "e")
+        await until(pilot, lambda: "has no job script of it" in painted(pilot))
         await press(pilot, "i")
         await until(pilot, lambda: line_with(desk, "stdout", "run.out"))
         assert recorder.orders == []
@@ -166,14 +169,14 @@ def test_an_attached_job_shows_its_output_and_is_never_run_again(tmp_path: Path)
     on_screen(recorder, body, (120, 50))
 
 
-@presses("retry", "remove", "edit")
+@presses("retry", "remove")
 def test_what_cannot_be_done_to_a_foreign_job_says_why(tmp_path: Path) -> None:
     site = Site(tmp_path / "jobs")
     say(site, foreign("4711", "theirs"))
 
     async def body(desk: JobScreen, pilot: Pilot[None]) -> None:
         await to_job(desk, pilot, ForeignRef(0, "slurm", "4711"))
-        for key in ("r", "D", "e"):
+        for key in ("r", "D"):
             await press(pilot, key)
             assert "was not submitted by jobtui" in painted(pilot)
 
