@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import anyio
 import anyio.to_thread
@@ -16,9 +17,10 @@ from .filters import id_ranges
 from .index import IndexReader, IndexUnusableError
 from .job import ENDED, LOCAL, State, is_far
 from .lease import is_held, read_lease
+from .links import Link, read_links
 from .seen import read_seen
 from .settings import config_path, file_settings
-from .units import counted
+from .units import counted, duration
 from .watch import gives_events, watching
 from .workdir import INBOX, INDEX, WorkDir
 
@@ -69,6 +71,7 @@ def _directory(workdir: WorkDir) -> list[Finding]:
         Finding(os.access(workdir.path, os.W_OK), "writing to the work directory"),
         Finding(roomy, f"{free // 2**20} MiB free on its file system"),
         _engine(workdir),
+        *_links(workdir),
         _jobs(workdir),
         _index(workdir),
     ]
@@ -104,6 +107,20 @@ def _engine(workdir: WorkDir) -> Finding:
             f"no engine drives it, and {counted(active, 'job')} {have} not ended; start one with: jobtui engine start",
         )
     return Finding(True, "no engine runs, and none is needed")
+
+
+def _links(workdir: WorkDir) -> list[Finding]:
+    """How the machines answered on which jobs run; one that does not now is no fault of this machine's."""
+    return [Finding(True, f"link to {link.host}: {_link(link)}") for link in read_links(workdir)]
+
+
+def _link(link: Link) -> str:
+    now = time.time()
+    answered = f"answered {duration(max(0.0, now - link.at))} ago" if link.at else "never answered"
+    if not link.trouble:
+        return answered
+    since = duration(max(0.0, now - link.since))
+    return f"lost for {since}; {answered}; tried {duration(max(0.0, now - link.tried))} ago: {link.trouble}"
 
 
 def _jobs(workdir: WorkDir) -> Finding:

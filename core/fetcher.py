@@ -25,8 +25,8 @@ _log = logging.getLogger("jobtui.engine")
 # Seconds between two looks at a log: while it grows, and at most.
 _SOON, _LATE = 1.0, 10.0
 _SLOWER = 1.5
-# Seconds after which a link that is lost is tried again, at first and at most.
-_TRY_FIRST, _TRY_LATE = 2.0, 30.0
+# Seconds after which a lost link is asked for again, at first and at most; its back end tries it more rarely.
+_TRY_FIRST, _TRY_LATE = 2.0, 5.0
 # Bytes in one piece: from the slowest link to the fastest; and the seconds that a piece should take.
 _LEAST, _MOST = 16 * 1024, 4 * 2**20
 _QUICK, _SLOW = 1.0, 5.0

@@ -12,7 +12,7 @@ import anyio
 import anyio.to_thread
 
 from . import metadir, orders
-from .backend import Shown, split
+from .backend import Shown
 from .catalog import Catalog, Detail
 from .choosing import chosen, prospects
 from .dossier import Dossier, dossier
@@ -33,7 +33,7 @@ from .filters import parse_filter, parse_selection
 from .follower import Follower
 from .groups import single_errors
 from .identity import file_system
-from .job import ENDED, LOCAL, JobRow, JobSpec, Outcome, State
+from .job import ENDED, LOCAL, JobRow, JobSpec, Outcome, State, is_far
 from .journal import Change
 from .lease import Lease
 from .links import Link, read_links
@@ -177,6 +177,8 @@ class JobManager:
         """
         looking = self._looking.setdefault(part, Looking(self.workdir))
         await self._call(looking.at, want)
+        if want == Want():
+            self._looking.pop(part, None)
 
     def look_away(self) -> None:
         """Look at nothing any more: to be called before the client ends."""
@@ -401,11 +403,6 @@ class JobManager:
     async def ensure_engine(self) -> bool:
         """Start a headless engine unless one drives already; False where that is switched off."""
         return await self._call(ensure_engine, self.workdir)
-
-
-def is_far(backend: str) -> bool:
-    """Whether the files of jobs of this back end are on another machine."""
-    return bool(split(backend)[1])
 
 
 def all_well(rows: Iterable[JobRow]) -> bool:

@@ -12,11 +12,12 @@ import click
 import msgspec
 
 from ..core.blocking import BlockingJobManager
-from ..core.job import JobRow, JobSpec, State
+from ..core.job import JobRow, JobSpec, State, is_far
 from ..core.logfile import LogFile
 from ..core.manager import JobManager, Stream
 from ..core.workdir import WorkDir
 from .common import workdir_option
+from .fetching import Fetching
 from .spec_options import check_retry_on, command_fields, fields, spec_options
 from .text import TerminalFilter, plain
 
@@ -60,9 +61,18 @@ async def _attend(manager: JobManager, job: int) -> int:
 
 async def _follow(manager: JobManager, job: int) -> int:
     """Copy both streams of every attempt until the job has ended for good."""
-    async with anyio.create_task_group() as streams:
-        streams.start_soon(copy_log, manager, job, "stdout", LogFile(manager.log_path(job, "stdout")))
-        streams.start_soon(copy_log, manager, job, "stderr", LogFile(manager.log_path(job, "stderr")))
+    detail = await manager.detail(job)
+    if detail is None:
+        return 1
+    async with anyio.create_task_group() as tasks:
+        if is_far(detail.row.backend):
+            fetching = Fetching(manager, detail.row, ("stdout", "stderr"), None, whole=True)
+            tasks.start_soon(fetching.keep)
+            tasks.start_soon(fetching.tell_link)
+        async with anyio.create_task_group() as streams:
+            streams.start_soon(copy_log, manager, job, "stdout", manager.log(detail.row, "stdout"))
+            streams.start_soon(copy_log, manager, job, "stderr", manager.log(detail.row, "stderr"))
+        tasks.cancel_scope.cancel()
     rows = await manager.wait([job])
     return _exit_code(rows[0]) if rows else 1
 

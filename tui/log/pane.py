@@ -12,12 +12,14 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.timer import Timer
 
-from ...core.job import ENDED, JobRow
+from ...core.job import ENDED, JobRow, is_far
 from ...core.manager import JobManager
+from ...core.units import size as size_words
 from ..bar import Bar
 from ..celltext import words_of
 from .caption import Facts, caption
 from .document import text_of
+from .faraway import Away, FarSeen, FarWatch
 from .finder import Finder
 from .growth import Growth
 from .item import Look
@@ -63,6 +65,10 @@ class LogPane(Vertical):
         self._session: Session | None = None
         self._stream: Shows = "stdout"
         self._attempt: int | None = None
+        self._far: FarWatch | None = None
+        self._away: Away | None = None
+        # The key that fetches the beginning of a log from another machine.
+        self.fetch_key = ""
         self._states = False
         self._trouble = ""
         self._counted = False
@@ -114,6 +120,7 @@ class LogPane(Vertical):
             self._shown, self._attempt = shown, shown and shown.attempt
             self.workers.cancel_group(self, "log")
             self._session, self._trouble, self._counted = None, "", False
+            self._far = self._away = None
             self._growth = Growth()
             # A prompt stays open: what is being typed into it must not become keys of the screen.
             self.finder.attach(None)
@@ -139,7 +146,9 @@ class LogPane(Vertical):
     def _is_over(self) -> bool:
         """Whether nothing more is to come."""
         row, shown = self._row, self._shown
-        return row is not None and shown is not None and (row.state in ENDED or shown.attempt != row.attempt)
+        if row is None or shown is None or (self._is_far() and (self._away is None or not self._away.over)):
+            return False
+        return row.state in ENDED or shown.attempt != row.attempt
 
     async def _run(self, shown: Shown, rest: float) -> None:
         # A cursor that runs down the table opens no log on its way.
@@ -151,7 +160,18 @@ class LogPane(Vertical):
             self.post_message(self.Unreadable(shown, session))
             return
         self.post_message(self.Opening(shown, session))
-        await session.run()
+        async with anyio.create_task_group() as tasks:
+            if self._is_far():
+                self._far = FarWatch(self._manager, shown, self._backend(), self.post_message)
+                tasks.start_soon(self._far.run)
+            await session.run()
+
+    def _backend(self) -> str:
+        return self._row.backend if self._row is not None else ""
+
+    def _is_far(self) -> bool:
+        """Whether a copy of a log on another machine is shown."""
+        return self._shown is not None and not self._shown.foreign and is_far(self._backend())
 
     async def _session_of(self, shown: Shown, manager: JobManager) -> Session | str:
         if not shown.foreign or self._row is None:
@@ -214,6 +234,15 @@ class LogPane(Vertical):
         self.view.update()
         self.finder.progressed()
         self.refresh_title()
+
+    def on_far_seen(self, message: FarSeen) -> None:
+        """Say how much of a log on another machine is here."""
+        message.stop()
+        if message.shown == self._shown:
+            self._away = message.away
+            if self._session is not None and self._is_over():
+                self._session.finish()
+            self.refresh_title()
 
     def on_session_located(self, message: Session.Located) -> None:
         """Go to the line whose number was typed."""
@@ -328,6 +357,21 @@ class LogPane(Vertical):
             self._attempt = min(max(1, shown.attempt + step), row.attempt)
             self._open(0.0)
 
+    def no_fetch(self) -> str:
+        """Why no beginning of a log can be fetched, "" if it can."""
+        if self._away is None:
+            return "all of the log is here"
+        if self._away.fetching:
+            return "it is being fetched"
+        return "" if self._away.missing else "all of the log is here"
+
+    def fetch(self) -> str:
+        """Fetch the beginning of the log from the other machine; returns what is done, in words."""
+        if self._far is None or self._away is None:
+            return self.no_fetch()
+        self._far.whole = True
+        return f"fetching the first {size_words(self._away.missing)} from {self._away.host}"
+
     def clear(self) -> bool:
         """Drop what is searched, then the filter; tells whether there was any of it."""
         there_was = self.finder.clear()
@@ -380,7 +424,7 @@ class LogPane(Vertical):
             top=view.port.top_row,
             size=size,
             lines=lines,
-            note=(self._trouble if session is not None else "") or (session.note if session is not None else ""),
+            note=(self._trouble if session is not None else "") or self._note(),
             remark=self.finder.remark,
             badge=self._growth.badge,
             speed=self._growth.speed,
@@ -399,6 +443,11 @@ class LogPane(Vertical):
         self.title.show(title(list(caption(facts)), self.size.width), strong=view.has_focus)
         view.say(self._empty_words(row, shown, session))
 
+    def _note(self) -> str:
+        if self._away is not None:
+            return self._away.words(self.fetch_key)
+        return self._session.note if self._session is not None else ""
+
     def _refresh_title_again(self) -> None:
         self._again = None
         self.refresh_title()
@@ -413,6 +462,8 @@ class LogPane(Vertical):
             return "Looking for lines that pass the filter ..." if session.filter.more else "No line passes the filter."
         if session.size:
             return ""
+        if self._is_far() and (self._away is None or self._away.empty_words()):
+            return self._away.empty_words() if self._away is not None else ""
         where = "either stream" if shown.stream == "merged" else shown.stream
         if row.started is None and not self._is_over():
             return "It has not started yet."

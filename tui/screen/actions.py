@@ -229,6 +229,17 @@ LOG_ACTIONS = (
         ("right_parenthesis",),
         lambda d: d.log_pane.other_attempt(1),
     ),
+    Action(
+        "log.fetch",
+        "Fetch all of the log",
+        "Fetch the beginning of a log from the machine where it is; its end is always fetched",
+        ("B",),
+        lambda desk: desk.say(desk.log_pane.fetch()),
+        "Log",
+        _LOG,
+        "",
+        lambda desk: desk.log_pane.no_fetch(),
+    ),
     _log(
         "states",
         "Unfold a progress line",

@@ -73,6 +73,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
         self.head = Bar("header")
         self.table = JobTable(self.jobs, ascii=memory.ascii_only())
         self.log_pane = LogPane()
+        self.log_pane.fetch_key = keymap.label("log.fetch", "log")
         self.detail = DetailPane()
         self.area = Container(id="panes")
         self.filter_bar = FilterBar()
@@ -104,6 +105,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
         for place in self.places:
             self._follow(place)
             self.run_worker(feeds.watch_engine(place, lambda place=place: self._undriven(place), self.post_message))
+            self.run_worker(feeds.watch_links(place, self.post_message))
         self.run_worker(feeds.watch_progress(self._in_view, self.post_message))
         self.others.start()
 
@@ -149,6 +151,11 @@ class JobScreen(Screen[None], inherit_bindings=False):
         if message.words != self.places[message.place].engine:
             self.places[message.place].engine = message.words
             self.refresh_header()
+
+    def on_links_seen(self, message: feeds.LinksSeen) -> None:
+        """Show whether other machines answer."""
+        self.places[message.place].links = message.links
+        self.refresh_header()
 
     def on_progressed(self, message: feeds.Progressed) -> None:
         """Show how far jobs are."""
@@ -291,6 +298,7 @@ class JobScreen(Screen[None], inherit_bindings=False):
             filter=jobs.filter_text,
             shown=jobs.shown,
             total=jobs.total,
+            links=list(dict.fromkeys(link for place in self.places for link in place.links)),
             ascii=self.table.ascii,
         )
         self.head.show(header.header(facts, self.app.size.width))

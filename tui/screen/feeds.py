@@ -21,12 +21,15 @@ from ...core.seen import Seen
 from ...core.wants import Want
 from ..celltext import words_of
 from ..ref import Ref
+from .linkwords import LinkWords, link_words
 from .orders import NO_BUGS
 
-# Seconds between two looks: at the engine, at a work directory that is not there, at the progress of jobs in view.
+# Seconds between two looks: at the engine, at a work directory that is not there, at the progress of jobs in view, at
+# links.
 _ENGINE_LOOK = 1.0
 _MISSING_LOOK = 1.0
 _PROGRESS_LOOK = 2.0
+_LINK_LOOK = 1.0
 _SCHEDULERS_LOOK = 1.0
 # Seconds between two engines that are started to ask schedulers.
 _ENGINE_PAUSE = 30.0
@@ -41,6 +44,7 @@ class Place:
     label: str
     engine: str | None = None
     trouble: str = ""
+    links: tuple[LinkWords, ...] = ()
     loaded: bool = False
 
 
@@ -78,6 +82,15 @@ class EngineSeen(Message):
         """Carry the words."""
         super().__init__()
         self.place, self.words = place, words
+
+
+class LinksSeen(Message):
+    """How the links to the machines of a work directory stand; only those that were tried lately."""
+
+    def __init__(self, place: int, links: tuple[LinkWords, ...]) -> None:
+        """Carry them."""
+        super().__init__()
+        self.place, self.links = place, links
 
 
 class Progressed(Message):
@@ -147,6 +160,21 @@ async def watch_engine(place: Place, undriven: Callable[[], bool], post: Post) -
         except NO_BUGS as error:
             post(Failed(words_of(error)))
         await anyio.sleep(_ENGINE_LOOK)
+
+
+async def watch_links(place: Place, post: Post) -> None:
+    """Tell whether the machines answer on which jobs of a place run."""
+    before: tuple[LinkWords, ...] = ()
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                links = link_words(await place.manager.links(), time.time())
+                if links != before:
+                    before = links
+                    post(LinksSeen(place.index, links))
+            except NO_BUGS as error:
+                post(Failed(words_of(error)))
+        await anyio.sleep(_LINK_LOOK)
 
 
 async def watch_schedulers(place: Place, wanted: Callable[[], Iterable[str] | None], post: Post) -> None:

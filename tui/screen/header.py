@@ -11,6 +11,7 @@ from rich.text import Text
 from ...core.job import ENDED, State
 from ..celltext import STATE_GLYPHS, STATE_GLYPHS_ASCII, STATE_STYLES, cell, one_line, short_path
 from ..table.arrays import ATTENTION
+from .linkwords import LinkWords
 
 _GAP = "  "
 # Columns that the path may have before words are given up for it, and that a filter has at most.
@@ -24,7 +25,7 @@ _LAST = 2
 class Facts:
     """What the first line tells. ``places``: path, engine and trouble of each work directory.
 
-    ``waiting``: how many jobs have changed since the screen was paused.
+    ``waiting``: how many jobs have changed since the screen was paused. ``links``: to other machines.
     """
 
     places: Sequence[tuple[str, str | None, str]]
@@ -38,6 +39,7 @@ class Facts:
     filter: str = ""
     shown: int = 0
     total: int = 0
+    links: Sequence[LinkWords] = ()
     ascii: bool = False
 
 
@@ -88,6 +90,7 @@ def _alerts(facts: Facts) -> list[Text]:
         if facts.waiting:
             parts.append(Text(f"{facts.waiting} changed since", "bold"))
     parts += [Text(one_line(trouble), "bold red") for _, _, trouble in facts.places if trouble]
+    parts += [Text(one_line(link.words), "bold yellow") for link in facts.links if link.lost]
     if facts.marked:
         hidden = f" ({facts.hidden_marks} out of sight)" if facts.hidden_marks else ""
         parts.append(Text(f"{facts.marked} marked{hidden}", "bold"))
@@ -118,7 +121,7 @@ def _ends(facts: Facts) -> list[Text]:
     engine = _engine(facts)
     if engine is not None and not any(trouble for _, _, trouble in facts.places):
         parts.append(engine)
-    return parts
+    return parts + [Text(one_line(link.words), "dim") for link in facts.links if not link.lost]
 
 
 def _engine(facts: Facts) -> Text | None:
