@@ -84,6 +84,7 @@ class ErrandRunner:
         snapshot = await backend.poll([])
         refused: dict[str, str] = {}
         attached: dict[str, int] = {}
+        lacking: dict[str, str] = {}
         for job in errand.jobs:
             found, why = meant_by(job, snapshot.others, own_tags)
             if not found and not snapshot.complete:
@@ -93,33 +94,42 @@ class ErrandRunner:
                 refused[job.jid] = why
                 continue
             try:
-                number = await self._attach_one(backend, errand, found[0])
+                there = await anyio.to_thread.run_sync(there_already, self._workdir, errand.backend, found[0])
+                if there is not None:
+                    refused[job.jid] = f"it is job {there} of this work directory already"
+                    continue
+                told, script = await _all_about(backend, found[0].jid)
+                attached[job.jid] = self._take_over(errand, found[0], told, script)
             except OSError as error:
-                number = f"cannot write to {self._workdir.path}: {error.strerror}"
-            if isinstance(number, str):
-                refused[job.jid] = number
-            else:
-                attached[job.jid] = number
-        return Answer(refused, attached=attached)
+                refused[job.jid] = f"cannot write to {self._workdir.path}: {error.strerror}"
+                continue
+            if isinstance(told, str):
+                lacking[job.jid] = f"where it writes is not known: {told}"
+        return Answer(refused, attached=attached, lacking=lacking)
 
-    async def _attach_one(self, backend: Backend, errand: Errand, other: Foreign) -> int | str:
-        """The number of the job that it is from now on, or why it is none."""
-        there = await anyio.to_thread.run_sync(there_already, self._workdir, errand.backend, other)
-        if there is not None:
-            return f"it is job {there} of this work directory already"
-        told: Shown | None = None
-        script = ""
-        if isinstance(backend, ForeignBackend):
-            told = (await backend.show([other.jid]))[0].get(other.jid)
-            script = "" if is_task(other.jid) else (await backend.script(other.jid))[0]
-        if told is not None and isinstance(backend, ForeignBackend) and script:
-            told = msgspec.structs.replace(told, resources=backend.needs(script, told.resources))
+    def _take_over(self, errand: Errand, other: Foreign, told: Shown | str, script: str) -> int:
+        """The number of the job that it is from now on. Raises OSError."""
         env_ref = self._workdir.keep_environment(errand.env)
-        spec = attached_spec(errand.backend, other, told, env_ref, time.time())
+        known = told if isinstance(told, Shown) else None
+        spec = attached_spec(errand.backend, other, known, env_ref, time.time())
         number = take_over(self._workdir, spec, other, script)
         _log.info("job %d: attached %s:%s", number, errand.backend, other.jid)
         self._hint(number)
         return number
+
+
+async def _all_about(backend: Backend, jid: str) -> tuple[Shown | str, str]:
+    """What a scheduler tells of a job when it is asked for it alone, or why it does not; and its script, if it can."""
+    if not isinstance(backend, ForeignBackend):
+        return f"the back end '{backend.name}' does not tell more of it", ""
+    found, why = await backend.show([jid])
+    if jid not in found:
+        return why or "it does not tell", ""
+    script = "" if is_task(jid) else (await backend.script(jid))[0]
+    if not script:
+        return found[jid], ""
+    needs = backend.needs(script, found[jid].resources)
+    return msgspec.structs.replace(found[jid], resources=needs), script
 
 
 async def carry_out(
@@ -208,7 +218,7 @@ async def _script(backend: Backend, errand: Errand) -> Answer:
         return _refused(errand, why)
     told, why = await backend.show([jid])
     if jid not in told:
-        return _refused(errand, why or "it does not tell")
+        return Answer({jid: why or "it does not tell more of it"}, script=script)
     needs = backend.needs(script, told[jid].resources)
     return Answer(script=script, shown={jid: msgspec.structs.replace(told[jid], resources=needs)})
 

@@ -29,13 +29,14 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``refused``: why it was not done for a job, by its id, mostly in the scheduler's words; for those that are not in
     it, it was. ``shown``: what the scheduler told of jobs. ``script``: the text of one that was asked for.
-    ``attached``: the numbers of those that were taken over, by their ids.
+    ``attached``: the numbers of those that were taken over, by their ids; ``lacking``: what is not known of them.
     """
 
     refused: Mapping[str, str] = {}
     shown: Mapping[str, Shown] = {}
     script: str = ""
     attached: Mapping[str, int] = {}
+    lacking: Mapping[str, str] = {}
 
 
 def named(row: JobRow) -> ErrandFor:
@@ -133,6 +134,8 @@ def outcomes_of(errand: Errand, answer: Answer) -> dict[tuple[str, str], Outcome
     for job in errand.jobs:
         number = answer.attached.get(job.jid, 0)
         words = f"is job {number} of the work directory now" if number else done
+        if job.jid in answer.lacking:
+            words += f"; {answer.lacking[job.jid]}"
         refused = answer.refused.get(job.jid)
         outcomes[errand.backend, job.jid] = Outcome(number, refused is None, words if refused is None else refused)
     return outcomes

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from life_kit import install, misbehave, sent
 
-from jobtui.core import BlockingJobManager, JobSpec, WorkDir
+from jobtui.core import AfterJob, BlockingJobManager, JobSpec, WorkDir
 from jobtui.core.errands import ForeignOrder
 from jobtui.core.foreign import foreign_rows, own_jobs
 from jobtui.core.wants import Looking, Want
@@ -145,8 +145,29 @@ def test_the_command_attaches_and_says_what_it_cannot(home: Path, workdir: WorkD
     assert jobtui("attach", "12").returncode == 2
     done = jobtui("attach", f"pbs:{jid}", "pbs:99.vm")
     assert done.returncode == 1
-    assert done.stdout == f"pbs:{jid}: is job 1 of the work directory now\n"
+    why = "where it writes is not known: PBS is not asked where jobs write to"
+    assert done.stdout == f"pbs:{jid}: is job 1 of the work directory now; {why}\n"
     assert "pbs:99.vm: it does not list such a job of yours" in done.stderr
     assert "taken over later" in jobtui("show", "1").stdout
     assert "has no job script of it" in jobtui("resubmit", "1").stderr
     assert jobtui("cancel", "1").returncode == 0
+
+
+def test_a_job_may_wait_for_an_attached_one_and_no_failure_of_ours_halts_that(
+    home: Path, workdir: WorkDir, until: Until, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    manager = BlockingJobManager(workdir)
+    manager.configure({"on_error": "halt"})
+    first = attached(manager, plain(f"while [ ! -e {gate} ]; do sleep 0.05; done", "first"))
+    (bad,) = manager.submit(JobSpec(command=("false",)))
+    assert manager.wait([bad], timeout=60)[0].state == "failed"
+    manager.stop_engine()
+    until(lambda: manager.engine() is None, 60)
+    manager.configure({"on_error": "ignore"})
+    (after,) = manager.submit(JobSpec(shell="true", backend="pbs", after=AfterJob(first)))
+    manager.start_engine()
+    wanted = {first: "running", bad: "failed", after: "created"}
+    until(lambda: {row.id: str(row.state) for row in manager.jobs()} == wanted, 60)
+    gate.write_text("")
+    assert [str(row.state) for row in manager.wait([first, after], timeout=120)] == ["finished", "finished"]
