@@ -22,7 +22,7 @@ from .laneknown import Known, handle_of, old_wish
 from .laneorders import Orders
 from .lanesearch import Search
 from .mirror import keep_records
-from .pollplan import LONGEST_TROUBLE, WHILE_WAITING, PollPlan
+from .pollplan import FAR_SCHEDULER, MACHINE, SCHEDULER, Pace, PollPlan
 from .queuewatch import QueueWatch
 from .roster import Roster
 from .verdict import Facts, Observation, Verdict, due_orders, judge, last_seen
@@ -63,8 +63,7 @@ class Lane:
         self._roster = roster
         self._answered = answered
         self._ring = ring
-        # How often another machine is tried again is its back end's matter.
-        self._plan = PollPlan(time.monotonic(), LONGEST_TROUBLE if backend.far is None else WHILE_WAITING)
+        self._plan = PollPlan(time.monotonic(), _pace(name, backend))
         self._known: dict[int, Known] = {}
         self._sending: set[int] = set()
         self._orders = Orders(backend, self._told)
@@ -434,3 +433,9 @@ def _is_pending(seen: Observation | None) -> bool:
 def _is_another(accepted: str, begun: str) -> bool:
     """Whether the script that began belongs to another submission than the one that was accepted."""
     return bool(begun) and begun != accepted.partition(";")[0]
+
+
+def _pace(name: str, backend: Backend) -> Pace:
+    if not has_scheduler(name):
+        return MACHINE
+    return SCHEDULER if backend.far is None else FAR_SCHEDULER

@@ -101,7 +101,7 @@ def resubmit(options: dict[str, Any], workdir: WorkDir, job: str, command: tuple
       jobtui resubmit 12
       jobtui resubmit --timeout 4h --mem 16G 12
       jobtui resubmit 12 -- python train.py --lr 0.01
-      jobtui resubmit slurm:4711         one that sbatch made, by the script that Slurm keeps
+      jobtui resubmit slurm:4711      one that sbatch made, by its script
     """
     check_retry_on(options)
     # Behind the job's id the parser hands on the "--" that ends our own options.

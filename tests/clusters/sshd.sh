@@ -9,50 +9,36 @@
 #   sshd.sh env      shell lines to eval: eval "$(sshd.sh env)"
 #   sshd.sh wipe     "down", then remove all state
 #
-# "env" puts first on the PATH an ssh that knows the machine far, as alice:
-#   ssh far        ssh bob@far        ssh wrong@far (no such account)
+# "env" puts first on the PATH an ssh that knows the machine far, as carol:
+#   ssh far        ssh wrong@far (no such account)
 #
 # Settings (environment):
 #   JOBTUI_CLUSTERS_DIR       where state lives [${TMPDIR:-/tmp}/jobtui-clusters]
-#   JOBTUI_CLUSTER_USERS      ordinary users to make ["alice bob"]
+#   JOBTUI_CLUSTER_USERS      ordinary users to make ["carol"]
 #   JOBTUI_SSHD_PORT          port on 127.0.0.1 [16922]
 set -u
 ROOT=${JOBTUI_CLUSTERS_DIR:-${TMPDIR:-/tmp}/jobtui-clusters}
 S=$ROOT/sshd
-USERS=${JOBTUI_CLUSTER_USERS:-alice bob}
+USERS=${JOBTUI_CLUSTER_USERS:-carol}
 PORT=${JOBTUI_SSHD_PORT:-16922}
 if [ "${1:-}" = env ]; then
-    echo "export PATH=$S/bin:\$PATH"
+    echo "export PATH=$S/bin:$PATH"
     exit 0
 fi
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 
-die() { printf '%s\n' "sshd: $*" >&2; exit 1; }
+# shellcheck source=machine.sh
+. "$(dirname "$0")/machine.sh"
 
 daemon() {      # its pid, if it lives and is still sshd
     local pid
     pid=$(cat "$S/pid" 2>/dev/null) && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = sshd ] && echo "$pid"
 }
 
-install_packages() {
-    [ -x /usr/sbin/sshd ] && [ -x /usr/bin/ssh ] && return
-    local made=
-    # The package must not start a daemon of its own.
-    if [ ! -e /usr/sbin/policy-rc.d ]; then
-        printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d; made=1
-    fi
-    export DEBIAN_FRONTEND=noninteractive
-    local get="apt-get -qq -o DPkg::Lock::Timeout=600 --no-install-recommends -y install openssh-server openssh-client"
-    { $get || { apt-get -qq update && $get; }; } >"$S/apt.log" 2>&1
-    local done=$?
-    [ -z "$made" ] || rm -f /usr/sbin/policy-rc.d
-    [ "$done" = 0 ] || die "apt-get failed; see $S/apt.log"
-}
-
 make_users() {
     local u
+    people $USERS
     for u in $USERS; do
-        id "$u" >/dev/null 2>&1 || useradd -m -s /bin/bash "$u" || die "cannot make the user $u"
         # "!" (locked) shuts out keys too; "*" only means that there is no password.
         case $(getent shadow "$u" | cut -d: -f2) in '!'*) usermod -p '*' "$u" ;; esac
     done
@@ -81,7 +67,7 @@ END
 Host far
     HostName 127.0.0.1
     Port $PORT
-    User alice
+    User carol
     IdentityFile $S/key
     IdentitiesOnly yes
     UserKnownHostsFile $S/known_hosts
@@ -96,12 +82,13 @@ END
 login_works() { timeout 10 "$S/bin/ssh" -o BatchMode=yes far true </dev/null; }
 
 up() {
-    [ "$(id -u)" = 0 ] || die "must run as root"
+    suitable
     mkdir -p "$S"; chmod 755 "$ROOT" "$S"
-    install_packages
+    packages "$S/apt.log" openssh-server openssh-client
     make_users
     [ -e "$S/sshd_config" ] || make_keys
     if ! daemon >/dev/null; then
+        free_ports "$PORT"
         mkdir -p /run/sshd; chmod 755 /run/sshd
         setsid /usr/sbin/sshd -D -f "$S/sshd_config" -E "$S/log" </dev/null >>"$S/log" 2>&1 &
         echo $! >"$S/pid"

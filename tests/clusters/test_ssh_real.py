@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clusters_kit import Cluster, reason_to_skip, slurm_cluster
+from clusters_kit import Cluster, free_ports, running, slurm_cluster
 
 from jobtui.core import BlockingJobManager, JobRow, JobSpec, WorkDir
 from jobtui.core.seen import read_seen
@@ -20,35 +20,25 @@ from jobtui.core.seen import read_seen
 Until = Callable[..., Any]
 Row = Callable[[int], JobRow]
 
-HOME = Path("/home/alice")
+HOME = Path("/home/carol")
 NOISE = "echo Welcome; echo 'no terminal' >&2\n"
 
 
 @pytest.fixture(scope="module")
 def sshd() -> Iterator[Cluster]:
-    """An sshd whose accounts greet everybody, also those who only want to run a command."""
-    why = reason_to_skip()
-    if why is not None:
-        pytest.skip(why)
-    folder = tempfile.mkdtemp(prefix="jobtui-ssh-")
-    os.chmod(folder, 0o755)
-    cluster = Cluster("sshd.sh", {"JOBTUI_CLUSTERS_DIR": folder, "JOBTUI_SSHD_PORT": "17922"})
-    cluster.call("up")
-    before = os.environ["PATH"]
-    os.environ["PATH"] = f"{folder}/sshd/bin:{before}"
-    kept = {name: (HOME / name).read_bytes() if (HOME / name).exists() else None for name in (".bashrc", ".profile")}
-    (HOME / ".bashrc").write_bytes(NOISE.encode() + (kept[".bashrc"] or b""))
-    try:
-        yield cluster
-    finally:
-        os.environ["PATH"] = before
-        for name, content in kept.items():
-            if content is None:
-                (HOME / name).unlink(missing_ok=True)
-            else:
-                (HOME / name).write_bytes(content)
-        cluster.call("wipe")
-        shutil.rmtree(folder, ignore_errors=True)
+    """An sshd whose account greets everybody, also those who only want to run a command."""
+    with running("sshd.sh", {"JOBTUI_SSHD_PORT": f"{free_ports(1)}"}) as cluster:
+        files = [HOME / name for name in (".bashrc", ".profile")]
+        kept = {file: file.read_bytes() if file.exists() else None for file in files}
+        files[0].write_bytes(NOISE.encode() + (kept[files[0]] or b""))
+        try:
+            yield cluster
+        finally:
+            for file, content in kept.items():
+                if content is None:
+                    file.unlink(missing_ok=True)
+                else:
+                    file.write_bytes(content)
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +72,7 @@ def ends(rows: list[JobRow]) -> list[tuple[str, str | None, int | None]]:
 
 
 def connections(sshd: Cluster) -> int:
-    text = subprocess.run(["pgrep", "-fc", "^sshd: alice@notty"], capture_output=True, text=True).stdout
+    text = subprocess.run(["pgrep", "-fc", "^sshd: carol@notty"], capture_output=True, text=True).stdout
     return int(text or 0)
 
 
@@ -94,7 +84,7 @@ def test_fifty_jobs_run_as_the_account_there_over_one_connection(
     ids = manager.submit(*[far(line) for line in lines])
     rows = manager.wait(ids, timeout=240)
     assert [row.exit_code for row in rows] == [0, *(number % 4 for number in range(1, 50))]
-    assert (there(manager) / f"{ids[0]}.1/job.stdout").read_text() == "alice\n/home/alice\nnone\n"
+    assert (there(manager) / f"{ids[0]}.1/job.stdout").read_text() == "carol\n/home/carol\nnone\n"
     assert len(list(there(manager).glob("*/job.begin"))) == 50
     assert connections(sshd) <= 1
 
@@ -120,7 +110,6 @@ def test_a_broken_connection_and_a_dead_sshd_change_no_state(
     sshd.call("cut")
     sshd.call("down")
     late = manager.submit(far("true"))[0]
-    until(lambda: "refused" in row(late).detail, 40)
     until(lambda: any("refused" in seen.trouble for seen in read_seen(manager.workdir)), 40)
     go.touch()
     until((there(manager) / f"{ids[0]}.1/job.rc").exists)
@@ -159,7 +148,7 @@ def test_a_wrong_name_and_a_denied_key_are_said_in_sshs_own_words(
 
 
 def test_slurm_on_another_machine(sshd: Cluster, workdir: WorkDir, manager: BlockingJobManager, row: Row) -> None:
-    settings = {"JOBTUI_SLURM_PORT": "17830", "JOBTUI_SLURM_NODE": "f", "JOBTUI_SLURM_DBD": "0"}
+    settings = {"JOBTUI_SLURM_DBD": "0"}
     for slurm in slurm_cluster(settings):
         # What a login there sets; here nobody knows of it.
         conf = os.environ.pop("SLURM_CONF")
@@ -178,7 +167,7 @@ def _with_slurm(slurm: Cluster, sshd: Cluster, manager: BlockingJobManager, row:
 
     ids = manager.submit(there_by_slurm("id -un; pwd; exit 3"), *[there_by_slurm("sleep 600") for _ in range(2)])
     assert ends(manager.wait([ids[0]], timeout=60)) == [("failed", "exit-code", 3)]
-    assert (there(manager) / f"{ids[0]}.1/job.stdout").read_text() == "alice\n/home/alice\n"
+    assert (there(manager) / f"{ids[0]}.1/job.stdout").read_text() == "carol\n/home/carol\n"
     sshd.call("cut")
     manager.cancel(ids[1:])
     assert {str(one.state) for one in manager.wait(ids[1:], timeout=90)} == {"cancelled"}

@@ -23,7 +23,7 @@ from jobtui.core.job import (
     State,
     Submitting,
 )
-from jobtui.core.pollplan import PollPlan
+from jobtui.core.pollplan import MACHINE, PollPlan
 from jobtui.core.sightings import ABSENT_FOR, ACCOUNTED_ALIVE, SETTLE, Sighting
 from jobtui.core.verdict import Facts, Observation, judge, needs_word
 
@@ -334,6 +334,17 @@ def test_however_much_happens_there_are_six_polls_a_minute_in_the_long_run(pause
             polls += 1
             plan.answered(now, running=True, longest=100.0)
     assert polls <= 8 + now / 10.0
+
+
+def test_a_machine_without_a_scheduler_is_asked_each_second_while_its_jobs_come_and_go() -> None:
+    plan, now, polls = PollPlan(0.0, MACHINE), 0.0, 0
+    while now < 60.0:
+        now += 0.25
+        plan.stir(now)
+        if now >= plan.due:
+            polls += 1
+            plan.answered(now, running=True, longest=5.0)
+    assert 50 <= polls <= 70
 
 
 @given(st.floats(0, 1))
