@@ -33,7 +33,7 @@ from ..core.backend import (
     Verb,
     Wanted,
 )
-from ..core.job import JobSpec
+from ..core.job import JobSpec, Resources
 from ..core.queues import Capacity, shares
 from ..core.verdict import Observation
 from .dialect import (
@@ -347,6 +347,10 @@ class BatchBackend:
                 why = told
         return found, why
 
+    def needs(self, script: str, told: Resources) -> Resources:
+        """What a job with this script is to ask for; see ForeignBackend."""
+        return self.dialect.needs(script, told) if isinstance(self.dialect, Tells) else told
+
     async def script(self, jid: str) -> tuple[str, str]:
         """The job script as it was submitted."""
         if not isinstance(self.dialect, Tells):
@@ -440,7 +444,7 @@ def sorted_out(handles: Sequence[Handle], listing: Listing) -> Snapshot:
     others: list[Foreign] = []
     for entry in listing.entries:
         handle = marks.get(entry.mark) if entry.mark else by_jid.get(entry.jid)
-        if handle is not None and not entry.mark and _is_older(entry, handle):
+        if handle is not None and not entry.mark and _is_another(entry, handle):
             handle = None
         if handle is None or (handle.jid and handle.jid != entry.jid):
             others.append(_foreign(entry))
@@ -451,8 +455,13 @@ def sorted_out(handles: Sequence[Handle], listing: Listing) -> Snapshot:
     return Snapshot(seen, listing.complete, time.time(), listing.trouble, jids, tuple(others), mine)
 
 
-def _is_older(entry: Entry, handle: Handle) -> bool:
-    return bool(entry.submitted) and entry.submitted < handle.sent - _CLOCKS_DIFFER
+def _is_another(entry: Entry, handle: Handle) -> bool:
+    """Whether the job in an answer only has the id of ours."""
+    if not entry.submitted:
+        return False
+    # The same job has a later time where its scheduler put it back into the queue.
+    unlike = handle.attached is not None and entry.name != handle.attached
+    return (unlike and entry.submitted > handle.sent + _CLOCKS_DIFFER) or entry.submitted < handle.sent - _CLOCKS_DIFFER
 
 
 def _foreign(entry: Entry) -> Foreign:

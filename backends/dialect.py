@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from ..core.backend import Answer, Capability, Dependency, Request, Shown, Verb
-from ..core.job import JobSpec
+from ..core.job import JobSpec, Resources
 from ..core.queues import Capacity
 from ..core.verdict import Observation
 
@@ -208,6 +208,10 @@ class Tells(Protocol):
 
     def read_show(self, jid: str, reply: Reply) -> Shown | str:
         """What was told, or in words why nothing was."""
+        ...
+
+    def needs(self, script: str, told: Resources) -> Resources:
+        """What a job with this script is to ask for, where that is told of the one that had it."""
         ...
 
     def script(self, jid: str) -> Command | str:

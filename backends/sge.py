@@ -20,7 +20,7 @@ from ..core.backend import (
     Verb,
     mark,
 )
-from ..core.job import JobSpec
+from ..core.job import JobSpec, Resources
 from ..core.queues import Capacity
 from . import sge_capacity
 from .batch import BatchBackend
@@ -268,6 +268,10 @@ class Sge:
     def read_show(self, jid: str, reply: Reply) -> Shown | str:
         """Read the record."""
         return shown(jid, reply.out) or _words(reply)
+
+    def needs(self, script: str, told: Resources) -> Resources:
+        """Nothing is added: the script is not told."""
+        return told
 
     def script(self, jid: str) -> Command | str:
         """Grid Engine keeps scripts where only its administrator may read them."""

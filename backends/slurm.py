@@ -21,10 +21,10 @@ from ..core.backend import (
     mark,
     task_mark,
 )
-from ..core.job import JobSpec, Reason
+from ..core.job import JobSpec, Reason, Resources
 from ..core.queues import Capacity
 from ..core.verdict import Observation
-from . import slurm_capacity
+from . import slurm_capacity, slurm_script
 from .batch import BatchBackend
 from .dialect import Asked, Command, Entry, Listing, Order, Reply, Site, chunks, clipped, number, one_line, waiting
 from .slurm_record import shown
@@ -323,6 +323,10 @@ class Slurm:
     def read_show(self, jid: str, reply: Reply) -> Shown | str:
         """Read the record; of several (an array that waits) the first."""
         return shown(jid, reply.out) or reply.words()
+
+    def needs(self, script: str, told: Resources) -> Resources:
+        """Add what only the lines of the script say."""
+        return slurm_script.needs(script, told)
 
     def script(self, jid: str) -> Command | str:
         """Ask for the script that the controller keeps while it knows the job."""

@@ -84,6 +84,9 @@ class Awaits:
         one = self._tracked.get(job)
         if one is None or one.spec.backend != backend or not one.jid or one.again:
             return None
+        if one.spec.attached is not None:
+            # It leaves no record that the job script of another could look into.
+            return None
         limit = self._retries() if one.spec.retry.limit is None else one.spec.retry.limit
         return Standing(one.attempt, one.jid) if one.attempt > limit else None
 

@@ -89,7 +89,8 @@ class Handle(msgspec.Struct, frozen=True):
     """What a back end needs to find a job that it once took. ``begin`` is the job script's own record, if any.
 
     ``sent``: when the attempt was handed over (epoch seconds); it tells a job from an older one with its id.
-    ``task``: its place in a submission of many.
+    ``task``: its place in a submission of many. ``attached``: under which name it was attached, if it was: it has no
+    mark, so that a later job with its id is told from it by that.
     """
 
     job: int
@@ -100,6 +101,7 @@ class Handle(msgspec.Struct, frozen=True):
     begin: Begin | None
     sent: float = 0.0
     task: Task | None = None
+    attached: str | None = None
 
     @property
     def mark(self) -> str:
@@ -408,6 +410,10 @@ class ForeignBackend(Protocol):
 
     async def script(self, jid: str) -> tuple[str, str]:
         """The text of the job script as it was submitted; or "" and why the scheduler does not give it back."""
+        ...
+
+    def needs(self, script: str, told: Resources) -> Resources:
+        """What a new job with this script is to ask for; ``told``: what the scheduler tells of the one that had it."""
         ...
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import orders
 from .catalog import Catalog, Detail
-from .errands import ForeignName, ForeignOrder, errands_of, outcomes_of, run_errand
+from .errands import ForeignName, ForeignOrder, errands_of, make_errand, outcomes_of, run_errand, spec_again
 from .filters import Selection, parse_filter, parse_selection
 from .job import JobRow, JobSpec, Outcome
 from .lease import Lease
@@ -19,7 +19,7 @@ from .seen import Seen, read_seen, seen_signs
 from .settings import Settings, read_settings, write_settings
 from .supervisor import ensure_engine, start_engine, stop_engine
 from .wants import Looking, Want
-from .workdir import Hint, WorkDir
+from .workdir import ErrandFor, Hint, WorkDir
 
 # Seconds between two looks whether a scheduler was asked.
 _LOOK = 0.05
@@ -172,6 +172,11 @@ class BlockingJobManager:
         for errand in errands_of(order, jobs):
             outcomes |= outcomes_of(errand, run_errand(self.workdir, errand))
         return outcomes
+
+    def foreign_spec(self, backend: str, job: ErrandFor) -> JobSpec:
+        """A spec that does again what a foreign job does; see ``JobManager.foreign_spec``."""
+        errand = make_errand(backend, "script", [job])
+        return spec_again(errand, run_errand(self.workdir, errand))
 
     def set_priority(self, jobs: Sequence[int], value: int) -> list[Outcome]:
         """Give waiting jobs another priority; those with a higher one start first."""

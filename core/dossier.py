@@ -168,7 +168,7 @@ def _files(folder: str) -> list[File]:
 
 
 def _inherited(catalog: Catalog, spec: JobSpec | None) -> int | None:
-    if spec is None or spec.env_ref is None:
+    if spec is None or spec.env_ref is None or spec.attached is not None:
         return None
     try:
         return len(catalog.workdir.environment(spec.env_ref))

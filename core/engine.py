@@ -91,7 +91,7 @@ class Engine:
                 self._fleet = Fleet(self.workdir, roster, tasks, stack, self.hint, self.ring, self._answered)
                 self._starter = Starter(self.workdir, roster, self._fleet, self.ring)
                 self._fetcher = Fetcher(self.workdir, tasks, self._fleet.for_job, roster.is_over)
-                self._errands = ErrandRunner(self.workdir, tasks, self._fleet, roster)
+                self._errands = ErrandRunner(self.workdir, tasks, self._fleet, roster, self.hint)
                 self._fleet.when_back.append(self._fetcher.stir)
                 tasks.start_soon(self._listen)
                 roster.load()

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
+import anyio
+import anyio.to_thread
+import msgspec
 from anyio.abc import TaskGroup
 
-from .backend import Backend, Foreign, ForeignBackend, Handle, Verb
+from .again import is_task
+from .attaching import attached_spec, not_attachable, take_over, there_already
+from .backend import Backend, Foreign, ForeignBackend, Handle, Hint, Shown, Verb
 from .errands import Answer, is_too_old, keep_answer
 from .fleet import Fleet
 from .roster import Roster
@@ -18,16 +25,20 @@ _log = logging.getLogger("jobtui.engine")
 
 # What another job with the same id may differ by from what the scheduler said of the submission before, in seconds.
 _SAME = 2.0
+_NONE: Mapping[str, int] = MappingProxyType({})
 _ORDERS: dict[str, Verb] = {verb: verb for verb in ("hold", "release", "suspend", "resume", "requeue")}
 
 
 class ErrandRunner:
     """Runs the errands that clients leave for the engine of a work directory, beside its loop."""
 
-    def __init__(self, workdir: WorkDir, tasks: TaskGroup, fleet: Fleet, roster: Roster) -> None:
-        """Run them in ``tasks``, through the back ends of ``fleet``."""
+    def __init__(self, workdir: WorkDir, tasks: TaskGroup, fleet: Fleet, roster: Roster, hint: Hint) -> None:
+        """Run them in ``tasks``, through the back ends of ``fleet``; ``hint`` makes the engine look at a new job."""
         self._workdir, self._tasks, self._fleet, self._roster = workdir, tasks, fleet, roster
+        self._hint = hint
         self._running = 0
+        # Two that mean the same job must not both take it over.
+        self._attaching = anyio.Lock()
 
     @property
     def busy(self) -> bool:
@@ -51,18 +62,83 @@ class ErrandRunner:
         backend = await self._fleet.for_asking(errand.backend, errand.env)
         if backend is None or not backend.polled:
             return _refused(errand, f"'{errand.backend}' is no scheduler that is known here")
-        own_tags = {tracked.spec.tag for tracked in self._roster.tracked.values()}
+        tracked = self._roster.tracked
+        own_tags = {one.spec.tag for one in tracked.values()}
+        own = {one.jid: job for job, one in tracked.items() if one.spec.attached and one.spec.backend == errand.backend}
         try:
-            return await carry_out(backend, errand, own_tags)
+            if errand.verb == "attach":
+                async with self._attaching:
+                    return await self._attach(backend, errand, own_tags)
+            return await carry_out(backend, errand, own_tags, own)
         except Exception:  # noqa: BLE001 logged with its traceback; the client is told
             _log.exception("a bug in the back end %s", errand.backend)
             return _refused(errand, "a bug in jobtui; see engine.log")
         finally:
             self._fleet.lanes[errand.backend].look_soon()
 
+    async def _attach(self, backend: Backend, errand: Errand, own_tags: Collection[str]) -> Answer:
+        if is_too_old(errand):
+            return _refused(errand, "it was asked too long ago; ask again")
+        if backend.far is not None:
+            return _refused(errand, "a job on another machine is attached by a jobtui there")
+        snapshot = await backend.poll([])
+        refused: dict[str, str] = {}
+        attached: dict[str, int] = {}
+        lacking: dict[str, str] = {}
+        for job in errand.jobs:
+            found, why = meant_by(job, snapshot.others, own_tags)
+            if not found and not snapshot.complete:
+                why = snapshot.trouble or f"{backend.name} does not answer"
+            why = why or not_attachable(found)
+            if why:
+                refused[job.jid] = why
+                continue
+            try:
+                there = await anyio.to_thread.run_sync(there_already, self._workdir, errand.backend, found[0])
+                if there is not None:
+                    refused[job.jid] = f"it is job {there} of this work directory already"
+                    continue
+                told, script = await _all_about(backend, found[0].jid)
+                attached[job.jid] = self._take_over(errand, found[0], told, script)
+            except OSError as error:
+                refused[job.jid] = f"cannot write to {self._workdir.path}: {error.strerror}"
+                continue
+            if isinstance(told, str):
+                lacking[job.jid] = f"where it writes is not known: {told}"
+        return Answer(refused, attached=attached, lacking=lacking)
 
-async def carry_out(backend: Backend, errand: Errand, own_tags: Collection[str]) -> Answer:
-    """Do what is asked. ``own_tags``: those of the work directory's jobs in flight, which take orders as such alone."""
+    def _take_over(self, errand: Errand, other: Foreign, told: Shown | str, script: str) -> int:
+        """The number of the job that it is from now on. Raises OSError."""
+        env_ref = self._workdir.keep_environment(errand.env)
+        known = told if isinstance(told, Shown) else None
+        spec = attached_spec(errand.backend, other, known, env_ref, time.time())
+        number = take_over(self._workdir, spec, other, script)
+        _log.info("job %d: attached %s:%s", number, errand.backend, other.jid)
+        self._hint(number)
+        return number
+
+
+async def _all_about(backend: Backend, jid: str) -> tuple[Shown | str, str]:
+    """What a scheduler tells of a job when it is asked for it alone, or why it does not; and its script, if it can."""
+    if not isinstance(backend, ForeignBackend):
+        return f"the back end '{backend.name}' does not tell more of it", ""
+    found, why = await backend.show([jid])
+    if jid not in found:
+        return why or "it does not tell", ""
+    script = "" if is_task(jid) else (await backend.script(jid))[0]
+    if not script:
+        return found[jid], ""
+    needs = backend.needs(script, found[jid].resources)
+    return msgspec.structs.replace(found[jid], resources=needs), script
+
+
+async def carry_out(
+    backend: Backend, errand: Errand, own_tags: Collection[str], attached: Mapping[str, int] = _NONE
+) -> Answer:
+    """Do what is asked. ``own_tags``: those of the work directory's jobs in flight, which take orders as such alone.
+
+    ``attached``: the numbers of those that were taken over, by their ids in this scheduler.
+    """
     if is_too_old(errand):
         return _refused(errand, "it was asked too long ago; ask again")
     if errand.verb == "show":
@@ -78,6 +154,9 @@ async def carry_out(backend: Backend, errand: Errand, own_tags: Collection[str])
     handles: list[Handle] = []
     for job in errand.jobs:
         found, why = meant_by(job, snapshot.others, own_tags)
+        taken = next((attached[other.jid] for other in found if other.jid in attached), None)
+        if taken is not None:
+            found, why = [], f"it is job {taken} of this work directory; name it by that number"
         if why and not found and not snapshot.complete:
             why = snapshot.trouble or f"{backend.name} does not answer"
         if why:
@@ -133,8 +212,15 @@ async def _show(backend: Backend, errand: Errand) -> Answer:
 async def _script(backend: Backend, errand: Errand) -> Answer:
     if not isinstance(backend, ForeignBackend):
         return _refused(errand, f"the back end '{backend.name}' does not give job scripts back")
-    script, why = await backend.script(errand.jobs[0].jid)
-    return Answer(script=script) if not why else _refused(errand, why)
+    jid = errand.jobs[0].jid
+    script, why = await backend.script(jid)
+    if why:
+        return _refused(errand, why)
+    told, why = await backend.show([jid])
+    if jid not in told:
+        return Answer({jid: why or "it does not tell more of it"}, script=script)
+    needs = backend.needs(script, told[jid].resources)
+    return Answer(script=script, shown={jid: msgspec.structs.replace(told[jid], resources=needs)})
 
 
 def _refused(errand: Errand, why: str) -> Answer:

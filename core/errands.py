@@ -11,8 +11,9 @@ from typing import Literal
 import msgspec
 
 from . import metadir
+from .again import foreign_again
 from .backend import Shown
-from .job import JobRow, Outcome
+from .job import JobRow, JobSpec, Outcome, SpecError
 from .supervisor import ensure_engine
 from .workdir import Errand, ErrandFor, ErrandVerb, Hint, WorkDir, WorkDirError
 
@@ -28,11 +29,14 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``refused``: why it was not done for a job, by its id, mostly in the scheduler's words; for those that are not in
     it, it was. ``shown``: what the scheduler told of jobs. ``script``: the text of one that was asked for.
+    ``attached``: the numbers of those that were taken over, by their ids; ``lacking``: what is not known of them.
     """
 
     refused: Mapping[str, str] = {}
     shown: Mapping[str, Shown] = {}
     script: str = ""
+    attached: Mapping[str, int] = {}
+    lacking: Mapping[str, str] = {}
 
 
 def named(row: JobRow) -> ErrandFor:
@@ -95,7 +99,7 @@ class Going:
 class ForeignOrder(msgspec.Struct, frozen=True):
     """An order for foreign jobs: what is to be done, with which ``signal``, and whether to KILL at once."""
 
-    verb: Literal["cancel", "hold", "release", "suspend", "resume", "requeue", "signal"]
+    verb: Literal["cancel", "hold", "release", "suspend", "resume", "requeue", "signal", "attach"]
     signal: str = ""
     force: bool = False
 
@@ -126,10 +130,23 @@ def errands_of(order: ForeignOrder, jobs: Iterable[ForeignName]) -> list[Errand]
 def outcomes_of(errand: Errand, answer: Answer) -> dict[tuple[str, str], Outcome]:
     """What became of an order, by back end and id."""
     done = _DONE.get(errand.verb, f"sent {errand.signal}")
-    return {
-        (errand.backend, job.jid): Outcome(0, job.jid not in answer.refused, answer.refused.get(job.jid, done))
-        for job in errand.jobs
-    }
+    outcomes: dict[tuple[str, str], Outcome] = {}
+    for job in errand.jobs:
+        number = answer.attached.get(job.jid, 0)
+        words = f"is job {number} of the work directory now" if number else done
+        if job.jid in answer.lacking:
+            words += f"; {answer.lacking[job.jid]}"
+        refused = answer.refused.get(job.jid)
+        outcomes[errand.backend, job.jid] = Outcome(number, refused is None, words if refused is None else refused)
+    return outcomes
+
+
+def spec_again(errand: Errand, answer: Answer) -> JobSpec:
+    """A spec like that of the job whose script was asked for; SpecError with the reason where there is none."""
+    jid = errand.jobs[0].jid
+    if jid not in answer.shown or not answer.script:
+        raise SpecError(answer.refused.get(jid, "its scheduler does not give its script back"))
+    return foreign_again(errand.backend, jid, answer.script, answer.shown[jid])
 
 
 def run_errand(workdir: WorkDir, errand: Errand) -> Answer:

@@ -48,6 +48,9 @@ def has_scheduler(backend: str) -> bool:
 
 
 ENDED = frozenset({State.FINISHED, State.FAILED, State.CANCELLED, State.UNKNOWN})
+# Why an attached job is not run again, and why no new one is made of it.
+NO_ATTEMPT = "jobtui did not submit it, so there is no next attempt; resubmit it as a new job"
+NO_SCRIPT = "jobtui did not submit it and has no job script of it"
 WAITING = frozenset({State.CREATED, State.QUEUED, State.HELD})
 IN_FLIGHT = frozenset({State.SUBMITTED, State.RUNNING, State.SUSPENDED, State.CANCELLING})
 
@@ -129,12 +132,23 @@ class ArrayTask(msgspec.Struct, frozen=True):
     index: int
 
 
+class Attached(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A job that was submitted without jobtui and taken over later: where its scheduler says that it writes.
+
+    Absolute paths; "" where that was not told.
+    """
+
+    stdout: str = ""
+    stderr: str = ""
+
+
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a person asked for; never changed once a job was made of it (``job.json``).
 
     Exactly one of ``command`` (arguments, given to the program as they are) and ``shell`` (one line for ``sh``)
-    is set. ``timeout`` and ``grace`` are seconds, ``created`` is seconds since the epoch. ``secret`` names the
-    entries of ``env`` that are never shown. Submitting fills in what is left empty: ``cwd``, ``umask``, ``created``,
+    is set, unless the job is ``attached``: then no job script of ours runs it, and it is never submitted. ``timeout``
+    and ``grace`` are seconds, ``created`` is seconds since the epoch. ``secret`` names the entries of ``env`` that are
+    never shown. Submitting fills in what is left empty: ``cwd``, ``umask``, ``created``,
     ``tag`` (unique, can be searched for in a scheduler) and ``env_ref`` (the stored environment of the submitter).
     """
 
@@ -161,6 +175,7 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     umask: int | None = None
     created: float = 0.0
     tag: str = ""
+    attached: Attached | None = None
 
     def command_line(self) -> str:
         """The command as one line that a shell would read back into the same arguments."""
@@ -243,7 +258,10 @@ class End(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class EngineEnd(msgspec.Struct, frozen=True, omit_defaults=True):
-    """``job.end``: an end that the job script could not record, with the evidence that the engine had for it."""
+    """``job.end``: an end that the job script could not record, with the evidence that the engine had for it.
+
+    ``started`` (epoch seconds) and ``host``: of an attached job, which no script tells of.
+    """
 
     attempt: int
     state: State
@@ -251,6 +269,8 @@ class EngineEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str
     at: float
     exit_code: int | None = None
+    started: float | None = None
+    host: str = ""
 
 
 class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -304,6 +324,7 @@ class JobRow(msgspec.Struct, kw_only=True, frozen=True, gc=False):
 
     ``reason`` is a stable word, ``detail`` the same for people, ``expected`` when a scheduler means to start it.
     ``foreign``: the work directory does not have it, its scheduler does: it has no folder, and 0 for an ``id``.
+    ``attached``: it was such a job before it was taken over.
     Text fields may hold any character: escape them before they reach a terminal.
     """
 
@@ -338,6 +359,7 @@ class JobRow(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     expected: float | None = None
     queue: str | None = None
     foreign: bool = False
+    attached: bool = False
 
     @property
     def label(self) -> str:

@@ -36,7 +36,8 @@ def handle_of(workdir: WorkDir, job: int, facts: Facts) -> Handle:
     path = workdir.metadir(job)
     place = facts.submitting
     task = Task(place.array, place.index) if place is not None and place.array else None
-    return Handle(job, facts.attempt, facts.spec.tag, jid, path, facts.begin, sent, task)
+    attached = facts.spec.title() if facts.spec.attached is not None else None
+    return Handle(job, facts.attempt, facts.spec.tag, jid, path, facts.begin, sent, task, attached)
 
 
 def old_wish(workdir: WorkDir, job: int, facts: Facts) -> bool | None:

@@ -26,6 +26,7 @@ from .errands import (
     make_errand,
     named,
     outcomes_of,
+    spec_again,
 )
 from .farlog import FarLog
 from .filters import parse_filter, parse_selection
@@ -44,7 +45,7 @@ from .settings import SettingsError
 from .supervisor import EngineFailedError, ensure_engine
 from .wants import Looking, Want
 from .watch import changes_in
-from .workdir import JOURNAL, Errand, WorkDir, WorkDirError
+from .workdir import JOURNAL, Errand, ErrandFor, WorkDir, WorkDirError
 
 _T = TypeVar("_T")
 Stream = Literal["stdout", "stderr"]
@@ -318,6 +319,10 @@ class JobManager:
         """Make a new job of an old one's spec; see ``orders.resubmit``."""
         return await self._call(orders.resubmit, self.workdir, job, changes)
 
+    async def as_ours(self, job: int, spec: JobSpec) -> JobSpec:
+        """The spec of a job as one that can be submitted again; see ``orders.as_ours``."""
+        return await self._call(orders.as_ours, self.workdir, job, spec)
+
     async def hold(self, jobs: Sequence[int]) -> list[Outcome]:
         """Keep waiting jobs from starting."""
         return await self._call(orders.hold, self.workdir, jobs)
@@ -351,6 +356,14 @@ class JobManager:
         for errand in errands_of(order, jobs):
             outcomes |= outcomes_of(errand, await self.run_errand(errand))
         return outcomes
+
+    async def foreign_spec(self, backend: str, job: ErrandFor) -> JobSpec:
+        """A spec that does again what a foreign job does, by the script that its scheduler gives back.
+
+        Raises SpecError where there is none or it cannot be run so, and as ``order_foreign``.
+        """
+        errand = make_errand(backend, "script", [job])
+        return spec_again(errand, await self.run_errand(errand))
 
     async def show_foreign(self, row: JobRow) -> Shown | str:
         """What the scheduler of a foreign job tells of it when asked for it alone, or why nothing is told.

@@ -29,6 +29,8 @@ from .verdict import Facts
 
 SPEC = "job.json"
 SCRIPT = "job.wrapped."
+# The script of an attached job as its scheduler gave it back.
+GIVEN = "job.given"
 SUBMITTING = "job.submitting"
 JID = "job.jid"
 INTENT = "job.intent"
@@ -248,7 +250,7 @@ def read_facts(metadir: str, spec: JobSpec | None = None) -> Facts:
 
 def _read_spec(reader: _Reader) -> JobSpec | None:
     spec = reader.fact(SPEC, JobSpec)
-    if spec is not None and not spec.command and spec.shell is None:
+    if spec is not None and not spec.command and spec.shell is None and spec.attached is None:
         # Some other JSON: no job is ever made without a command.
         reader.damaged.append(SPEC)
         return None

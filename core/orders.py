@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from . import metadir
+from .again import again
 from .backend import BackendMissingError, Capability, Surroundings, load, split
 from .catalog import Catalog, Detail
 from .conditions import jobs_in
@@ -20,6 +21,8 @@ from .job import (
     ENDED,
     IN_FLIGHT,
     LOCAL,
+    NO_ATTEMPT,
+    NO_SCRIPT,
     WAITING,
     Asked,
     Intent,
@@ -127,6 +130,8 @@ def _check_all(workdir: WorkDir, specs: Sequence[JobSpec]) -> None:
 
 
 def _check(spec: JobSpec) -> None:
+    if spec.attached is not None:
+        raise SpecError(NO_SCRIPT)
     if bool(spec.command) == (spec.shell is not None):
         raise SpecError("a job needs a command: arguments, or one line for the shell, not both")
     if (spec.command and not spec.command[0]) or (spec.shell is not None and not spec.shell.strip()):
@@ -338,6 +343,8 @@ def requeue(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
 
     def order(path: str, detail: Detail) -> Outcome:
         row = detail.row
+        if row.attached:
+            return Outcome(row.id, False, NO_ATTEMPT)
         if not _is_sent(row):
             return Outcome(row.id, False, f"only a job that was started can be requeued, and this one is {row.state}")
         asked = _asked(detail)
@@ -354,6 +361,8 @@ def retry(workdir: WorkDir, jobs: Iterable[int]) -> list[Outcome]:
         row = detail.row
         if row.state not in ENDED:
             return Outcome(row.id, False, f"it has not ended yet ({row.state}); cancel it first, or resubmit it")
+        if row.attached:
+            return Outcome(row.id, False, NO_ATTEMPT)
         if detail.facts.spec is None:
             return Outcome(row.id, False, row.detail)
         cancelled = detail.facts.intent.cancel
@@ -430,5 +439,21 @@ def resubmit(workdir: WorkDir, job: int, changes: Mapping[str, Any]) -> int:
         raise LookupError(f"there is no job {job} in {workdir.path}")
     if detail.facts.spec is None:
         raise SpecError(f"job {job}: {detail.row.detail}")
+    spec = as_ours(workdir, job, detail.facts.spec)
     fresh: dict[str, Any] = {"after": None, "hold": False, "resubmitted_from": job, **changes}
-    return submit(workdir, [msgspec.structs.replace(detail.facts.spec, **fresh)])[0]
+    return submit(workdir, [msgspec.structs.replace(spec, **fresh)])[0]
+
+
+def as_ours(workdir: WorkDir, job: int, spec: JobSpec) -> JobSpec:
+    """The spec of a job as one that can be submitted again; of an attached one this runs the script that is kept.
+
+    Raises SpecError where there is none, or it cannot be run.
+    """
+    if spec.attached is None:
+        return spec
+    try:
+        with open(f"{workdir.metadir(job)}/{metadir.GIVEN}", "rb") as file:
+            script = file.read().decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        raise SpecError(f"job {job}: {NO_SCRIPT}") from None
+    return again(spec, script)

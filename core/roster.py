@@ -323,7 +323,8 @@ class Roster:
         self._publish(job, facts, verdict)
         if news and verdict.reason == Reason.TIMEOUT:
             self.left_behind.append(facts)
-        if news and verdict.state is State.FAILED and self.settings.on_error == "halt":
+        own = facts.spec is not None and facts.spec.attached is None
+        if news and own and verdict.state is State.FAILED and self.settings.on_error == "halt":
             self._halt(job)
 
     def _record_end(self, job: int, facts: Facts, verdict: Verdict) -> Verdict:
@@ -334,14 +335,19 @@ class Roster:
             return verdict
         ended = verdict.ended or time.time()
         end = EngineEnd(facts.attempt, verdict.state, verdict.reason, verdict.detail, ended, verdict.exit_code)
+        if facts.spec.attached is not None:
+            # Of other jobs their own scripts tell it.
+            end = msgspec.structs.replace(end, started=verdict.started, host=verdict.host)
         metadir.write_fact(self.workdir.metadir(job), metadir.END, end)
         return msgspec.structs.replace(verdict, ended=ended)
 
     def _halt(self, failed: int) -> None:
-        """Cancel everything else after a failure."""
+        """Cancel everything else after a failure, but what a person submitted without us."""
         self.halted_by = failed
         _log.error("job %d failed: halting", failed)
         for job, tracked in list(self.tracked.items()):
+            if tracked.spec.attached is not None:
+                continue
             with self.trouble_of(job):
                 words = f"halted: job {failed} failed"
                 self._ask_to_cancel(job, Asked(tracked.attempt, time.time(), "engine", Reason.HALTED, words))

@@ -111,20 +111,25 @@ class Sighting:
         elif seen is not None:
             self._record = seen
         elif complete:
-            ran = self._ended is not None or (self._gone is not None and self._begun is not None)
+            begun = self._begun is not None or (self._last is not None and self._last.started > 0)
+            ran = self._ended is not None or (self._gone is not None and begun)
             self._account_due = now + ACCOUNT_SOON if ran else float("inf")
         else:
             self._account_due = now + ACCOUNT_AGAIN
 
     def conclude(self, facts: Facts, now: float, rc_grace: float, can_account: bool) -> Conclusion:
         """Say what to believe. ``rc_grace``: seconds within which a file written on a node is surely seen here."""
+        attached = facts.spec is not None and facts.spec.attached is not None
+        if attached:
+            # No script of ours leaves a record.
+            rc_grace = 0.0
         if facts.end is not None:
             return self._with_end(facts, now, can_account)
         if facts.claimed and self._begun is None:
             self._begun = now
         if self._gone is not None and self._last is not None:
             return self._gone_without_record(self._last, facts, now, rc_grace, can_account)
-        if self._is_withdrawn(facts):
+        if not attached and self._is_withdrawn(facts):
             return Conclusion(self._alive(), withdraw=True)
         if self._absences >= ABSENCES and self._absent_last - (self._absent_since or 0.0) >= ABSENT_FOR:
             return self._absent(now, can_account)

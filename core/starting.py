@@ -100,7 +100,7 @@ class Starter:
         """Write what must be on disk before the attempt is sent; None if a person's wish came in between."""
         tracked, path = self._roster.tracked[job], self._workdir.metadir(job)
         spec, attempt = tracked.spec, tracked.attempt
-        if os.path.exists(f"{path}/{metadir.BEGIN}"):
+        if os.path.exists(f"{path}/{metadir.BEGIN}") or spec.attached is not None:
             return None
         if spec.after is not None and not self._roster.awaits.still(tracked):
             return None

@@ -79,7 +79,8 @@ class Observation(msgspec.Struct, frozen=True):
 class Verdict(msgspec.Struct, frozen=True):
     """A job's state with its reason (stable word), the same in words, and the exit code or signal if known.
 
-    ``expected``: when a job that waits in a scheduler may start (epoch seconds), as the scheduler says.
+    ``expected``: when a job that waits in a scheduler may start (epoch seconds), as the scheduler says. ``started``
+    (epoch seconds) and ``host``: as the scheduler says, which counts where no job script tells.
     """
 
     state: State
@@ -89,6 +90,8 @@ class Verdict(msgspec.Struct, frozen=True):
     signal: int | None = None
     ended: float | None = None
     expected: float | None = None
+    started: float | None = None
+    host: str = ""
 
 
 def judge(facts: Facts, observation: Observation | None = None) -> Verdict:
@@ -114,12 +117,15 @@ def last_seen(row: JobRow | None, facts: Facts) -> Observation | None:
     if facts.claimed and row.state in (State.SUBMITTED, State.HELD):
         # It has begun since.
         return None
-    return Observation(_PUBLISHED[row.state], detail=row.detail, expected=row.expected or 0.0)
+    expected, started, host = row.expected or 0.0, row.started or 0.0, row.host or ""
+    return Observation(_PUBLISHED[row.state], detail=row.detail, expected=expected, started=started, host=host)
 
 
 def retry_asked(facts: Facts) -> bool:
-    """Whether a person wants the job to run again after its present attempt."""
-    return facts.spec is not None and facts.intent.retry is not None and facts.intent.retry.attempt == facts.attempt
+    """Whether a person wants the job to run again after its present attempt; what was attached never does."""
+    if facts.spec is None or facts.spec.attached is not None:
+        return False
+    return facts.intent.retry is not None and facts.intent.retry.attempt == facts.attempt
 
 
 def judge_attempt(facts: Facts, observation: Observation | None = None) -> Verdict:
@@ -127,6 +133,9 @@ def judge_attempt(facts: Facts, observation: Observation | None = None) -> Verdi
     if facts.spec is None:
         return Verdict(State.UNKNOWN, Reason.DAMAGED, "job.json cannot be read; the job can only be removed")
     now = _current(facts)
+    if facts.spec.attached is not None and now.accepted is None:
+        # Never one that waits to be submitted: it is in its scheduler, or was.
+        return Verdict(State.UNKNOWN, Reason.DAMAGED, "job.jid cannot be read: what its scheduler calls it is lost")
     if now.end is not None:
         return _ended(now.end, now, observation)
     if now.engine_end is not None:
@@ -208,23 +217,43 @@ _SEEN = {
 
 def _in_flight(facts: Facts, observation: Observation | None) -> Verdict:
     if observation is not None and observation.presence == "gone":
-        return _gone(facts, observation)
+        if facts.spec is None or facts.spec.attached is None:
+            return _gone(facts, observation)
+        started, ended = _started(observation), observation.at or None
+        verdict = _attached_gone(facts, observation)
+        return msgspec.structs.replace(verdict, started=started, ended=ended, host=observation.host)
     if observation is not None and observation.presence == "lost":
         return Verdict(State.UNKNOWN, Reason.LOST, observation.detail)
     detail = observation.detail if observation is not None else ""
     if _cancel_asked(facts):
         refused = detail if detail.startswith("could not cancel") else ""
-        return Verdict(State.CANCELLING, detail=refused or "asked to stop; waiting for it to end")
+        words = refused or "asked to stop; waiting for it to end"
+        return Verdict(State.CANCELLING, detail=words, started=_started(observation), host=_host(observation))
     if observation is not None and observation.presence in _SEEN:
-        return Verdict(_SEEN[observation.presence], detail=detail, expected=observation.expected or None)
+        return Verdict(
+            _SEEN[observation.presence],
+            detail=detail,
+            expected=observation.expected or None,
+            started=_started(observation),
+            host=observation.host,
+        )
     return Verdict(State.RUNNING if facts.claimed else State.SUBMITTED, detail=detail)
+
+
+def _started(seen: Observation | None) -> float | None:
+    return seen.started or None if seen is not None else None
+
+
+def _host(seen: Observation | None) -> str:
+    return seen.host if seen is not None else ""
 
 
 def _ended_by_engine(end: EngineEnd) -> Verdict:
     """What the engine recorded, unless that contradicts itself."""
     if end.state not in ENDED or (end.state is State.FINISHED and end.exit_code != 0):
         return Verdict(State.UNKNOWN, Reason.DAMAGED, "job.end makes no sense", end.exit_code, ended=end.at)
-    return Verdict(end.state, end.reason, end.detail, end.exit_code, _signal_in(end.exit_code), end.at)
+    number = _signal_in(end.exit_code)
+    return Verdict(end.state, end.reason, end.detail, end.exit_code, number, end.at, started=end.started, host=end.host)
 
 
 def will_retry(facts: Facts, verdict: Verdict, default_limit: int) -> bool:
@@ -232,7 +261,7 @@ def will_retry(facts: Facts, verdict: Verdict, default_limit: int) -> bool:
 
     ``default_limit``: how often, for a job that does not say. A verdict that an engine has published stands.
     """
-    if verdict.state is not State.FAILED or facts.spec is None or facts.settled:
+    if verdict.state is not State.FAILED or facts.spec is None or facts.settled or facts.spec.attached is not None:
         return False
     retry = facts.spec.retry
     limit = default_limit if retry.limit is None else retry.limit
@@ -257,6 +286,28 @@ def _gone(facts: Facts, seen: Observation) -> Verdict:
     if "job.rc" in facts.damaged:
         detail = "job.rc is damaged, so its exit code is not known"
     return Verdict(State.FAILED, seen.reason or Reason.LOST, detail, ended=ended)
+
+
+def _attached_gone(facts: Facts, seen: Observation) -> Verdict:
+    """The end of a job that no script of ours ran: as its scheduler says, and unknown where it does not say how."""
+    code, number, cancel = seen.exit_code, _signal_in(seen.exit_code), facts.intent.cancel
+    if seen.outcome == "finished" or (seen.outcome is None and code == 0):
+        return Verdict(State.FINISHED, None, "as its scheduler says", 0)
+    settled = seen.outcome is not None and seen.reason not in (None, Reason.CONDITION)
+    if cancel is not None and _cancel_asked(facts) and not settled:
+        detail = cancel.detail or "stopped through its scheduler"
+        return Verdict(State.CANCELLED, cancel.reason, detail, code, number)
+    if seen.outcome == "cancelled":
+        return Verdict(State.CANCELLED, seen.reason or Reason.PERSON, seen.detail, code, number)
+    if seen.outcome == "failed" and (seen.reason is not None or not code):
+        detail = seen.detail or "its scheduler says that it failed, and no more"
+        return Verdict(State.FAILED, seen.reason, detail, code, number)
+    if number is not None:
+        return Verdict(State.FAILED, Reason.SIGNAL, _signal_words(number, facts), code, number)
+    if code is not None:
+        return Verdict(State.FAILED, Reason.EXIT, _exit_words(code), code)
+    detail = seen.detail or "it has ended, and its scheduler does not say how"
+    return Verdict(State.UNKNOWN, Reason.LOST, detail)
 
 
 def _signal_in(exit_code: int | None) -> int | None:
@@ -344,7 +395,10 @@ def summarize(job: int, workdir: str, facts: Facts, verdict: Verdict) -> JobRow:
     now = facts if facts.spec is None else _current(facts)
     begin, end, accepted, submitting = now.begin, now.end, now.accepted, now.submitting
     started = begin.at if begin is not None else None
-    if started is None and accepted is not None and verdict.state in (State.RUNNING, State.CANCELLING):
+    host = begin.host if begin is not None else None
+    if spec.attached is not None:
+        started, host = verdict.started, verdict.host or None
+    elif started is None and accepted is not None and verdict.state in (State.RUNNING, State.CANCELLING):
         started = accepted.at
     ended = verdict.ended
     elapsed = None
@@ -378,11 +432,12 @@ def summarize(job: int, workdir: str, facts: Facts, verdict: Verdict) -> JobRow:
         cpus=spec.resources.cpus,
         memory=spec.resources.memory,
         gpus=spec.resources.gpus,
-        host=_shown(begin.host) if begin is not None else None,
+        host=None if host is None else _shown(host),
         array=array.array if array is not None else None,
         array_index=array.index if array is not None else None,
         resubmitted_from=spec.resubmitted_from,
         progress=facts.progress,
         expected=verdict.expected,
         queue=None if spec.resources.queue is None else _shown(spec.resources.queue),
+        attached=spec.attached is not None,
     )

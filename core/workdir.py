@@ -7,7 +7,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -36,7 +36,7 @@ class WorkDirError(Exception):
     """A work directory cannot be used for what was asked; the text says why and what to do."""
 
 
-ErrandVerb = Literal["cancel", "hold", "release", "suspend", "resume", "requeue", "signal", "show", "script"]
+ErrandVerb = Literal["cancel", "hold", "release", "suspend", "resume", "requeue", "signal", "show", "script", "attach"]
 
 
 class ErrandFor(msgspec.Struct, frozen=True):
@@ -164,6 +164,22 @@ class WorkDir:
                 shutil.rmtree(self.metadir(job), ignore_errors=True)
             raise
         return made
+
+    def adopt(self, spec: JobSpec, fill: Callable[[str], None]) -> int:
+        """Make a job whose folder ``fill`` puts everything else into, before it becomes one; returns its id.
+
+        Nothing is left of it where that cannot be written (OSError).
+        """
+        job = self._reserve(self._next_id())
+        try:
+            fill(self.metadir(job))
+            metadir.write_fact(self.metadir(job), metadir.SPEC, spec)
+        except OSError:
+            import shutil
+
+            shutil.rmtree(self.metadir(job), ignore_errors=True)
+            raise
+        return job
 
     def _reserve(self, number: int) -> int:
         while True:

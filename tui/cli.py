@@ -25,6 +25,7 @@ _COMMANDS = {
     "retry": ("cmd_orders", "Run ended jobs again: the same job, the next attempt."),
     "requeue": ("cmd_orders", "Stop jobs that run or wait in a scheduler, and run each again."),
     "resubmit": ("cmd_submit", "Submit jobs again as new jobs, with changes if wanted."),
+    "attach": ("cmd_attach", "Take jobs over that sbatch, qsub or bsub made: their history is kept from then on."),
     "hold": ("cmd_orders", "Keep waiting jobs from starting."),
     "release": ("cmd_orders", "Let held jobs start."),
     "priority": ("cmd_orders", "Give waiting jobs another priority."),

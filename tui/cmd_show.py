@@ -80,6 +80,9 @@ def _lines(detail: Detail) -> list[str]:
             + (f", {'process' if row.backend == LOCAL else 'job'} {row.jid}" if row.jid else "")
             + (f" on {row.host}" if row.host else ""),
         ),
+        ("attached", "submitted without jobtui, taken over later" if spec.attached else ""),
+        ("stdout", spec.attached.stdout if spec.attached else ""),
+        ("stderr", spec.attached.stderr if spec.attached else ""),
         ("exit code", "" if row.exit_code is None else str(row.exit_code)),
         ("attempt", str(row.attempt)),
         ("created", _when(row.created)),

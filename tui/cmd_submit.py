@@ -14,7 +14,7 @@ from ..core.blocking import BlockingJobManager
 from ..core.filters import id_ranges
 from ..core.job import ArrayTask, JobSpec
 from ..core.workdir import WorkDir
-from .common import chosen, existing, fail, workdir_option
+from .common import chosen, existing, fail, foreign_names, workdir_option
 from .spec_options import check_retry_on, command_fields, fields, parse_array, spec_options
 
 # What a shell splits words at.
@@ -101,10 +101,20 @@ def resubmit(options: dict[str, Any], workdir: WorkDir, job: str, command: tuple
       jobtui resubmit 12
       jobtui resubmit --timeout 4h --mem 16G 12
       jobtui resubmit 12 -- python train.py --lr 0.01
+      jobtui resubmit slurm:4711      one that sbatch made, by its script
     """
     check_retry_on(options)
     # Behind the job's id the parser hands on the "--" that ends our own options.
     command = command[1:] if command[:1] == ("--",) else command
+    foreign, _ = foreign_names([job])
+    if foreign:
+        manager = BlockingJobManager(workdir)
+        if options["shell"] and not command:
+            raise click.UsageError("--shell needs the new command: jobtui resubmit --shell 12 'a | b'")
+        spec = manager.foreign_spec(*foreign[0])
+        changes = fields(options, spec) | (command_fields(command, shell=options["shell"]) if command else {})
+        click.echo(id_ranges(manager.submit(msgspec.structs.replace(spec, **changes))))
+        return
     manager = existing(workdir)
     ids: list[int] = []
     for row in chosen(manager, [job]):

@@ -404,3 +404,15 @@ def test_why_a_job_waits_in_plain_words(reason: str, words: str) -> None:
     record = RS + US.join(["7", "PENDING", reason, "N/A", "1", "N/A", "", "main", "", "x", "/", "job"]) + "\n"
     (entry,) = SLURM.read_status(Reply(0, record, "")).entries
     assert entry.seen.detail == words
+
+
+def test_an_attached_job_is_found_by_its_id_also_after_it_was_put_back_but_no_later_job_is() -> None:
+    mine = structs.replace(handle(1, "10", sent=1e9), attached="theirs")
+    for name, sent, found in [
+        ("theirs", 1e9, True),
+        ("theirs", 1e9 + 86400, True),
+        ("another", 1e9 + 86400, False),
+        ("theirs", 1e9 - 86400, False),
+    ]:
+        listed = structs.replace(entry("10", "", submitted=sent), name=name)
+        assert (1 in sorted_out([mine], Listing((listed,), True)).seen) is found

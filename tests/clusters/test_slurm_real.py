@@ -496,3 +496,86 @@ def test_a_job_of_plain_sbatch_is_seen_told_of_and_ordered(
     until(lambda: state(theirs) == "cancelled" and state(held) == "finished", 60)
     again = manager.order_foreign(ForeignOrder("cancel"), [("slurm", ErrandFor(theirs))])["slurm", theirs]
     assert not again.done and "ended already" in again.words
+
+
+def attach(manager: BlockingJobManager, jid: str) -> int:
+    outcome = manager.order_foreign(ForeignOrder("attach"), [("slurm", ErrandFor(jid))])["slurm", jid]
+    assert outcome.done, outcome.words
+    return outcome.job
+
+
+def test_jobs_of_plain_sbatch_are_attached_and_end_as_slurm_says(
+    manager: BlockingJobManager, slurm: Cluster, until: Until, row: Row, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    wait = f"while [ ! -e {gate} ]; do sleep 0.2; done"
+
+    def sbatch(line: str, *options: str) -> str:
+        where = ("-o", str(tmp_path / "%x-%j.out"), *options)
+        return slurm.ask("sbatch", "--parsable", *where, "--wrap", line).strip()
+
+    good, bad = sbatch(f"echo hello; {wait}", "-J", "good"), sbatch(f"{wait}; exit 3", "-J", "bad")
+    doomed, held = sbatch("sleep 600", "-J", "doomed"), sbatch("true", "-J", "held", "--hold")
+    array = sbatch(wait, "-a", "3-4")
+    one, two, three, four = (attach(manager, jid) for jid in (good, bad, doomed, held))
+    again = manager.order_foreign(ForeignOrder("attach"), [("slurm", ErrandFor(good))])["slurm", good]
+    assert not again.done and f"job {one} of this work directory" in again.words
+    whole = manager.order_foreign(ForeignOrder("attach"), [("slurm", ErrandFor(array))])["slurm", array]
+    assert not whole.done and "one by one" in whole.words
+    task = attach(manager, f"{array}_4")
+    until(lambda: [str(row(job).state) for job in (one, two, three, four)] == ["running"] * 3 + ["held"], 60)
+    until(lambda: out(manager, one) == "hello\n", 60)
+    assert (row(one).name, row(one).attached, row(one).jid, row(one).queue) == ("good", True, good, "main")
+    assert row(one).host and row(one).started
+    manager.cancel([three])
+    manager.release([four])
+    # Another engine takes them up, whatever becomes of this one.
+    manager.stop_engine()
+    gate.write_text("")
+    until(lambda: "COMPLETED" in slurm.ask("squeue", "-h", "-t", "all", "-j", good, "-o", "%T"), 60)
+    manager.start_engine()
+    ended = wait_all(manager, [one, two, three, four, task])
+    assert ended == [
+        ("finished", None, 0),
+        ("failed", "exit-code", 3),
+        ("cancelled", "person", ended[2][2]),
+        ("finished", None, 0),
+        ("finished", None, 0),
+    ]
+    assert row(one).elapsed is not None and row(one).host
+    assert not manager.retry([two])[0].done and not manager.requeue([two])[0].done
+    assert slurm.ask("sacct", "-nX", "-P", "-D", "-j", bad, "-o", "JobID").split() == [bad]
+    assert os.listdir(manager.workdir.path).count("job.begin") == 0
+
+
+def test_a_job_that_slurm_requeued_is_still_the_attached_one(
+    manager: BlockingJobManager, slurm: Cluster, until: Until, row: Row, tmp_path: Path
+) -> None:
+    jid = slurm.ask("sbatch", "--parsable", "--requeue", "-o", str(tmp_path / "out"), "--wrap", "sleep 600").strip()
+    job = attach(manager, jid)
+    until(lambda: row(job).state == "running", 60)
+    slurm.ask("scontrol", "requeue", jid)
+    until(lambda: row(job).state == "submitted", 60)
+    again = manager.order_foreign(ForeignOrder("attach"), [("slurm", ErrandFor(jid))])["slurm", jid]
+    assert not again.done and f"job {job} of this work directory" in again.words
+    manager.cancel([job])
+    assert wait_all(manager, [job])[0][0] == "cancelled"
+
+
+def test_a_job_of_plain_sbatch_is_submitted_again_by_its_own_script(
+    manager: BlockingJobManager, slurm: Cluster, until: Until, row: Row, tmp_path: Path
+) -> None:
+    script = tmp_path / "run.sh"
+    script.write_text('#!/bin/bash\n#SBATCH -J theirs --ntasks=1 -o /dev/null\nx=(a b)\necho "${x[1]} $1 $PWD"\n')
+    jid = slurm.ask("sbatch", "--parsable", "--hold", "-t", "5", "-D", str(tmp_path), str(script), "word").strip()
+    spec = manager.foreign_spec("slurm", ErrandFor(jid))
+    assert (spec.name, spec.cwd, spec.resources.time) == ("theirs", str(tmp_path), 300.0)
+    assert spec.resources.extra == ("--ntasks=1",)
+    first = manager.submit(spec)[0]
+    job = attach(manager, jid)
+    again = manager.resubmit(job)
+    assert wait_all(manager, [first, again]) == [("finished", None, 0)] * 2
+    assert [out(manager, one) for one in (first, again)] == [f"b word {tmp_path}\n"] * 2
+    assert row(again).resubmitted_from == job and not row(again).attached
+    manager.cancel([job])
+    assert wait_all(manager, [job])[0][0] == "cancelled"

@@ -9,7 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobtui.core.job import Asked, Begin, End, EngineEnd, Intent, JobSpec, Process, Reason, State, Submitting
+from jobtui.core.job import (
+    Accepted,
+    Asked,
+    Attached,
+    Begin,
+    End,
+    EngineEnd,
+    Intent,
+    JobSpec,
+    Process,
+    Reason,
+    State,
+    Submitting,
+)
 from jobtui.core.pollplan import MACHINE, PollPlan
 from jobtui.core.sightings import ABSENT_FOR, ACCOUNTED_ALIVE, SETTLE, Sighting
 from jobtui.core.verdict import Facts, Observation, judge, needs_word
@@ -346,3 +359,39 @@ def test_in_trouble_the_pause_grows_to_minutes(chance: float) -> None:
     assert (
         pauses[0] >= 3.5 and all(b >= a - 1e-6 for a, b in itertools.pairwise(pauses)) and 450.0 <= pauses[-1] <= 750.0
     )
+
+
+def test_an_attached_job_leaves_no_record_to_wait_for_and_is_never_taken_for_withdrawn() -> None:
+    facts = Facts(
+        spec=JobSpec(name="theirs", backend="slurm", tag="t", attached=Attached()),
+        accepted=Accepted(1, "7", "slurm", 1.0),
+    )
+    sighting = Sighting(1)
+    sighting.answered(Observation("running", started=5.0), True, 1.0)
+    sighting.cancelled(2.0)
+    for at in (3.0, 4.0, 5.0):
+        sighting.answered(None, True, at)
+    assert not sighting.conclude(facts, 5.0, 90.0, True).withdraw
+    assert presence(sighting, facts, 5.0) == "running"
+    # Said once, an end may be a requeue; said twice, nothing else is to come.
+    over = Observation("gone", outcome="finished", exit_code=0, started=5.0)
+    sighting.answered(over, True, 6.0)
+    assert presence(sighting, facts, 6.0) == "ending"
+    sighting.answered(over, True, 8.0)
+    assert presence(sighting, facts, 8.0) == "gone"
+
+
+def test_the_accounting_may_be_late_with_the_record_of_an_attached_job() -> None:
+    facts = Facts(
+        spec=JobSpec(name="theirs", backend="slurm", tag="t", attached=Attached()),
+        accepted=Accepted(1, "7", "slurm", 1.0),
+    )
+    sighting = Sighting(1)
+    for at in (1.0, 3.0):
+        sighting.answered(Observation("gone", outcome="failed", started=0.5), True, at)
+    assert sighting.conclude(facts, 3.0, 90.0, True).account
+    sighting.accounted(None, True, 3.0)
+    assert presence(sighting, facts, 4.0) == "ending"
+    record = Observation("gone", outcome="failed", exit_code=3, started=0.5)
+    sighting.accounted(record, True, 20.0)
+    assert sighting.conclude(facts, 20.0, 90.0, True).observation == record

@@ -14,6 +14,7 @@ from jobtui.core.job import (
     ENDED,
     Accepted,
     Asked,
+    Attached,
     Begin,
     End,
     EngineEnd,
@@ -26,7 +27,7 @@ from jobtui.core.job import (
     Submitting,
 )
 from jobtui.core.journal import Change
-from jobtui.core.verdict import Facts, Observation, is_held, judge, summarize
+from jobtui.core.verdict import Facts, Observation, is_held, judge, last_seen, summarize, will_retry
 
 MINE, OTHER = "jtmine", "jtother"
 quick = settings(max_examples=60, deadline=None)
@@ -477,3 +478,57 @@ def test_a_waiting_job_has_no_times_but_that_of_its_making() -> None:
     found = Facts(spec=JobSpec(command=("a",), tag=MINE, created=90.0))
     row = summarize(1, "/w", found, judge(found))
     assert (row.created, row.submitted, row.started, row.ended, row.elapsed) == (90.0, None, None, None, None)
+
+
+# -- attached jobs: no script of ours tells anything of them
+
+
+def attached(*, cancel: bool = False, **more: Any) -> Facts:
+    spec = JobSpec(name="theirs", tag="t", backend="slurm", attached=Attached())
+    asked = Intent(cancel=Asked(1, 5.0, "me")) if cancel else Intent()
+    return Facts(spec=spec, intent=asked, accepted=Accepted(1, "7", "slurm", 1.0), **more)
+
+
+@pytest.mark.parametrize(
+    ("seen", "state", "reason", "code"),
+    [
+        (None, State.SUBMITTED, None, None),
+        (Observation("running"), State.RUNNING, None, None),
+        (Observation("lost"), State.UNKNOWN, "lost", None),
+        (Observation("gone"), State.UNKNOWN, "lost", None),
+        (Observation("gone", exit_code=0), State.FINISHED, None, 0),
+        (Observation("gone", outcome="finished", exit_code=0), State.FINISHED, None, 0),
+        (Observation("gone", outcome="failed"), State.FAILED, None, None),
+        (Observation("gone", outcome="failed", exit_code=0), State.FAILED, None, 0),
+        (Observation("gone", outcome="failed", exit_code=3), State.FAILED, "exit-code", 3),
+        (Observation("gone", "timeout", outcome="failed", exit_code=143), State.FAILED, "timeout", 143),
+        (Observation("gone", exit_code=137), State.FAILED, "signal", 137),
+        (Observation("gone", outcome="cancelled"), State.CANCELLED, "person", None),
+    ],
+)
+def test_an_attached_job_is_what_its_scheduler_says(seen: Any, state: State, reason: str | None, code: Any) -> None:
+    verdict = judge(attached(), seen)
+    assert (verdict.state, verdict.reason, verdict.exit_code) == (state, reason, code)
+
+
+def test_an_attached_job_that_was_cancelled_may_have_finished_before() -> None:
+    assert judge(attached(cancel=True), Observation("running")).state is State.CANCELLING
+    assert judge(attached(cancel=True), Observation("gone", outcome="finished", exit_code=0)).state is State.FINISHED
+    assert judge(attached(cancel=True), Observation("gone")).state is State.CANCELLED
+
+
+def test_an_attached_job_never_waits_to_be_submitted() -> None:
+    facts = msgspec.structs.replace(attached(), accepted=None)
+    assert judge(facts).state is State.UNKNOWN
+    again = msgspec.structs.replace(attached(), intent=Intent(retry=Asked(1, 5.0, "me")))
+    ended = judge(again, Observation("gone", outcome="failed", exit_code=3))
+    assert ended.state is State.FAILED and not will_retry(again, ended, 9)
+
+
+def test_the_row_of_an_attached_job_has_the_schedulers_times_and_host() -> None:
+    facts, seen = attached(), Observation("running", started=40.0, host="n3")
+    row = summarize(1, "/w", facts, judge(facts, seen))
+    assert (row.started, row.host, row.submitted, row.attached) == (40.0, "n3", 1.0, True)
+    # What an engine published counts until the scheduler says more.
+    kept = summarize(1, "/w", facts, judge(facts, last_seen(row, facts)))
+    assert (kept.state, kept.started, kept.host) == (State.RUNNING, 40.0, "n3")

@@ -20,12 +20,12 @@ from jobtui.core import JobManager, JobRow, JobSpec, State, WorkDir
 from jobtui.core.backend import Shown
 from jobtui.core.errands import ForeignName, ForeignOrder
 from jobtui.core.index import Indexed, IndexWriter
-from jobtui.core.job import ENDED, IN_FLIGHT, Accepted, Begin, End, Outcome, Process, Submitting
+from jobtui.core.job import ENDED, IN_FLIGHT, Accepted, Begin, End, Outcome, Process, SpecError, Submitting
 from jobtui.core.journal import JournalWriter
 from jobtui.core.lease import Lease
 from jobtui.core.metadir import record_answer, write_fact
 from jobtui.core.settings import Settings
-from jobtui.core.workdir import INDEX, JOURNAL, LEASE, SETTINGS, new_tag
+from jobtui.core.workdir import INDEX, JOURNAL, LEASE, SETTINGS, ErrandFor, new_tag
 from jobtui.tui.ref import Ref
 from jobtui.tui.screen import desk, others
 from jobtui.tui.screen.desk import JobScreen
@@ -154,6 +154,7 @@ class Recorder(JobManager):
         super().__init__(workdir)
         self.orders: list[tuple[str, tuple[int, ...]]] = []
         self.told: dict[str, Shown] = {}
+        self.specs: dict[str, JobSpec] = {}
         self.foreign_orders: list[tuple[ForeignOrder, tuple[ForeignName, ...]]] = []
 
     def _note(self, order: str, jobs: Sequence[int]) -> list[Outcome]:
@@ -190,6 +191,11 @@ class Recorder(JobManager):
 
     async def set_priority(self, jobs: Sequence[int], value: int) -> list[Outcome]:
         return self._note(f"priority {value}", jobs)
+
+    async def foreign_spec(self, backend: str, job: ErrandFor) -> JobSpec:
+        if f"{backend}:{job.jid}" not in self.specs:
+            raise SpecError("its scheduler has forgotten its script")
+        return self.specs[f"{backend}:{job.jid}"]
 
     async def show_foreign(self, row: JobRow) -> Shown | str:
         return self.told.get(row.label, "its scheduler has forgotten it")

@@ -9,10 +9,10 @@ from typing import Any
 from screen_kit import Recorder, Site, line_with, on_screen, painted, press, presses, until
 from textual.pilot import Pilot
 
-from jobtui.core import State
+from jobtui.core import JobSpec, State
 from jobtui.core.backend import Foreign, Shown
 from jobtui.core.errands import ForeignOrder
-from jobtui.core.job import Resources
+from jobtui.core.job import Attached, Resources
 from jobtui.core.seen import Seen, keep_seen
 from jobtui.core.verdict import Observation
 from jobtui.core.wants import Wants
@@ -120,14 +120,63 @@ def test_an_id_that_became_another_job_behind_the_question_is_left_alone(tmp_pat
     on_screen(recorder, body, schedulers=["slurm"])
 
 
-@presses("retry", "remove", "edit")
+@presses("attach")
+def test_a_key_takes_a_foreign_job_over_and_nothing_else(tmp_path: Path) -> None:
+    site = Site(tmp_path / "jobs")
+    site.add("mine", State.RUNNING)
+    say(site, foreign("4711", "theirs"), foreign("4712", "over", "gone", outcome="finished", exit_code=0, at=1.0))
+    recorder = Recorder(site.save().workdir)
+
+    async def body(desk: JobScreen, pilot: Pilot[None]) -> None:
+        await to_job(desk, pilot, Ref(0, 1))
+        await press(pilot, "A")
+        assert "it is a job of this work directory already" in painted(pilot)
+        await to_job(desk, pilot, ForeignRef(0, "slurm", "4712"))
+        await press(pilot, "A")
+        assert "it has ended already (finished)" in painted(pilot)
+        await to_job(desk, pilot, ForeignRef(0, "slurm", "4711"))
+        await press(pilot, "A")
+        await until(pilot, lambda: "slurm:4711 theirs: attach noted" in painted(pilot))
+        assert recorder.orders == []
+        assert recorder.foreign_orders == [(ForeignOrder("attach"), (("slurm", ErrandFor("4711", SUBMITTED)),))]
+
+    on_screen(recorder, body, schedulers=["slurm"])
+
+
+@presses("retry", "edit", "requeue")
+def test_an_attached_job_shows_its_output_and_is_never_run_again(tmp_path: Path) -> None:
+    site, log = Site(tmp_path / "jobs"), tmp_path / "run.out"
+    log.write_text("what it writes\n")
+    spec = JobSpec(name="theirs", backend="slurm", cwd="/x", attached=Attached(str(log), str(log)))
+    own = {"backend": "slurm", "jid": "4711", "submitted": SUBMITTED, "attached": True}
+    job = site.add("theirs", State.FAILED, spec=spec, **own)
+    Path(site.workdir.metadir(job), "job.stdout").symlink_to(log)
+    recorder = Recorder(site.save().workdir)
+
+    async def body(desk: JobScreen, pilot: Pilot[None]) -> None:
+        await to_job(desk, pilot, Ref(0, job))
+        await until(pilot, lambda: line_with(desk, "what it writes"))
+        await press(pilot, "r")
+        assert "there is no next attempt" in painted(pilot)
+        await press(pilot, "B")
+        assert "it has ended" in painted(pilot) or "there is no next attempt" in painted(pilot)
+        await press(pilot, "e")
+        await until(pilot, lambda: "has no job script of it" in painted(pilot))
+        await press(pilot, "i")
+        await until(pilot, lambda: line_with(desk, "stdout", "run.out"))
+        assert recorder.orders == []
+
+    on_screen(recorder, body, (120, 50))
+
+
+@presses("retry", "remove")
 def test_what_cannot_be_done_to_a_foreign_job_says_why(tmp_path: Path) -> None:
     site = Site(tmp_path / "jobs")
     say(site, foreign("4711", "theirs"))
 
     async def body(desk: JobScreen, pilot: Pilot[None]) -> None:
         await to_job(desk, pilot, ForeignRef(0, "slurm", "4711"))
-        for key in ("r", "D", "e"):
+        for key in ("r", "D"):
             await press(pilot, key)
             assert "was not submitted by jobtui" in painted(pilot)
 

@@ -9,15 +9,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from screen_kit import Recorder, Site, burst, line_with, lines, on_screen, press, presses, put_cursor, state, until
+from screen_kit import (
+    Recorder,
+    Site,
+    burst,
+    line_with,
+    lines,
+    on_screen,
+    painted,
+    press,
+    presses,
+    put_cursor,
+    state,
+    until,
+)
 from textual.pilot import Pilot
 
 from jobtui.core import AfterJob, ArrayTask, BlockingJobManager, JobManager, JobSpec, Outcome, State, WorkDir
+from jobtui.core.backend import Foreign
 from jobtui.core.job import Intent
 from jobtui.core.metadir import read_facts
+from jobtui.core.seen import Seen, keep_seen
+from jobtui.core.verdict import Observation
 from jobtui.tui.detail.choice import ChoiceDialog
 from jobtui.tui.detail.form import SubmitForm
-from jobtui.tui.ref import ArrayRef, Ref
+from jobtui.tui.ref import ArrayRef, ForeignRef, Ref
 from jobtui.tui.screen import giver
 from jobtui.tui.screen.desk import JobScreen
 from jobtui.tui.screen.dialogs import ConfirmDialog, ReportDialog, ValueDialog
@@ -651,3 +667,46 @@ def test_a_condition_keeps_a_job_from_being_removed_and_that_is_said(site: Site)
         await until(pilot, lambda: line_with(desk, f"not done: job {parent} parent: job 2 waits for it"))
 
     on_screen(site.save(), body)
+
+
+@presses("resubmit", "edit")
+def test_a_foreign_job_is_submitted_again_by_its_script_after_a_question_or_an_editor(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    others = [Foreign(jid, "theirs", Observation("running"), "main", now) for jid in ("4711", "4712")]
+    keep_seen(site.workdir, Seen("slurm", "Slurm", now, now, "", tuple(others)))
+    recorder = Recorder(site.save().workdir)
+    recorder.specs["slurm:4711"] = JobSpec(shell="#!/bin/sh\nexpensive --run\n", name="theirs", backend="slurm")
+    Shell(monkeypatch)
+    editor(tmp_path, "sed -i 's/expensive/cheap/' \"$file\"", monkeypatch)
+
+    async def body(desk: JobScreen, pilot: Pilot[None]) -> None:
+        async def to(jid: str) -> None:
+            await until(pilot, lambda: line_with(desk, f"slurm:{jid}"))
+            await press(pilot, "home")
+            while desk.jobs.cursor != ForeignRef(0, "slurm", jid):
+                before = desk.jobs.cursor
+                await press(pilot, "down")
+                assert desk.jobs.cursor != before
+            desk.table.slipped_at = 0.0
+
+        await to("4711")
+        await press(pilot, "s")
+        assert is_open(desk, ConfirmDialog)
+        await press(pilot, "y")
+        await until(pilot, lambda: "submitted again as job 1" in painted(pilot))
+        await until(pilot, lambda: Ref(0, 1) in desk.jobs)
+        await to("4711")
+        await press(pilot, "e")
+        await until(pilot, lambda: is_open(desk, ChoiceDialog))
+        assert line_with(desk, "cheap --run")
+        await press(pilot, "y")
+        await until(pilot, lambda: line_with(desk, "submitted job 2"))
+        await to("4712")
+        await press(pilot, "e")
+        await until(pilot, lambda: line_with(desk, "has forgotten its script"))
+
+    on_screen(recorder, body, (120, 40), schedulers=["slurm"])
+    specs = [read_facts(site.workdir.metadir(job)).spec for job in (1, 2)]
+    assert [spec and spec.shell for spec in specs] == ["#!/bin/sh\nexpensive --run\n", "#!/bin/sh\ncheap --run\n"]

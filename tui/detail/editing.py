@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import anyio.to_thread
@@ -13,13 +14,14 @@ from textual.message import Message
 from textual.screen import Screen
 
 from ...core.backend import installed
+from ...core.errands import named
 from ...core.job import JobRow, JobSpec, SpecError
 from ...core.manager import JobManager
 from ...core.settings import SettingsError
 from ...core.supervisor import EngineFailedError
 from ...core.workdir import WorkDirError
 from ..celltext import called, one_line, short_path, words_of
-from ..ref import Ref
+from ..ref import ForeignRef, Ref
 from .choice import Answer, ChoiceDialog
 from .scratch import Editor, Scratch
 from .spec_diff import diff_lines
@@ -35,6 +37,10 @@ _CANCEL = Answer("cancel", "Cancel", ("n",))
 _GIVE_UP = Answer("cancel", "Give up", ("n",))
 
 _COMMAND_SHOWN = 500
+# What does not belong into the name of a file.
+_UNFIT = re.compile(r"[^A-Za-z0-9_.-]")
+
+Submit = Callable[[JobSpec], Awaitable[int]]
 
 
 class Submitted(Message):
@@ -68,14 +74,40 @@ async def edit_and_resubmit(screen: Screen[Any], ref: Ref, manager: JobManager, 
         if detail.facts.spec is None:
             screen.post_message(NotSubmitted(f"job {ref.job}: {detail.row.detail}", bad=True))
             return
-        session = _Session(screen.app, manager, detail.row, detail.facts.spec, edit)
+        old = await manager.as_ours(ref.job, detail.facts.spec)
+    except (OSError, SpecError) as error:
+        screen.post_message(NotSubmitted(f"the job cannot be edited: {words_of(error)}", bad=True))
+        return
+
+    async def submit(new: JobSpec) -> int:
+        return await manager.resubmit(ref.job, **{name: getattr(new, name) for name in EDITED})
+
+    await _run(screen, ref.place, _Session(screen.app, manager, detail.row, old, edit, submit))
+
+
+async def edit_foreign(screen: Screen[Any], ref: ForeignRef, row: JobRow, manager: JobManager, edit: Editor) -> None:
+    """The same for a foreign job, by the script that its scheduler gives back."""
+    try:
+        old = await manager.foreign_spec(ref.backend, named(row))
+    except REFUSALS as error:
+        screen.post_message(NotSubmitted(f"{called(row)} cannot be resubmitted: {words_of(error)}", bad=True))
+        return
+
+    async def submit(new: JobSpec) -> int:
+        return (await manager.submit(new))[0]
+
+    await _run(screen, ref.place, _Session(screen.app, manager, row, old, edit, submit))
+
+
+async def _run(screen: Screen[Any], place: int, session: _Session) -> None:
+    try:
         scratch = await anyio.to_thread.run_sync(session.open)
         outcome = await session.run(scratch)
     except OSError as error:
         screen.post_message(NotSubmitted(f"the job cannot be edited: {words_of(error)}", bad=True))
         return
     if isinstance(outcome, int):
-        screen.post_message(Submitted([Ref(ref.place, outcome)]))
+        screen.post_message(Submitted([Ref(place, outcome)]))
     else:
         screen.post_message(NotSubmitted(outcome, bad=False))
 
@@ -117,8 +149,10 @@ def leave(scratch: Scratch) -> str:
 class _Session:
     """The way from an old spec to a new job: edit, read, ask, submit; back to the editor as often as wanted."""
 
-    def __init__(self, app: App[Any], manager: JobManager, row: JobRow, spec: JobSpec, edit: Editor) -> None:
-        self.app, self.manager, self.row, self.old, self.edit = app, manager, row, spec, edit
+    def __init__(
+        self, app: App[Any], manager: JobManager, row: JobRow, spec: JobSpec, edit: Editor, submit: Submit
+    ) -> None:
+        self.app, self.manager, self.row, self.old, self.edit, self.submit = app, manager, row, spec, edit, submit
         # As resubmitting does it: conditions and hold are those of the old job.
         self.base = msgspec.structs.replace(spec, after=None, hold=False)
 
@@ -129,7 +163,9 @@ class _Session:
             "Save and leave the editor to go on: you will see what you changed before anything is submitted.",
             *self._left_out(),
         ]
-        return Scratch(f"job-{self.row.id}.toml", write_spec(self.base, heading, sorted(installed())))
+        return Scratch(
+            f"job-{_UNFIT.sub('-', self.row.label)}.toml", write_spec(self.base, heading, sorted(installed()))
+        )
 
     def _left_out(self) -> list[str]:
         found = []
@@ -167,6 +203,6 @@ class _Session:
     async def _submit(self, new: JobSpec) -> int | str:
         """The new job, or words why it was refused."""
         try:
-            return await self.manager.resubmit(self.row.id, **{name: getattr(new, name) for name in EDITED})
+            return await self.submit(new)
         except REFUSALS as error:
             return words_of(error)

@@ -42,6 +42,7 @@ def detail_lines(dossier: Dossier, now: float, width: int, *, script: bool) -> l
             ("made from", f"job {row.resubmitted_from}" if row.resubmitted_from is not None else ""),
         ]
     )
+    _add_attached(page, spec)
     _add_conditions(page, dossier)
     _add_intents(page, dossier, now)
     if facts.spec is not None:
@@ -80,6 +81,15 @@ def _add_state(page: Page, dossier: Dossier, now: float) -> None:
     if row.progress is not None:
         page.value("progress", f"{row.progress:.0%}")
     page.value("damaged", ", ".join(dossier.detail.facts.damaged), "bold red")
+
+
+def _add_attached(page: Page, spec: JobSpec) -> None:
+    if spec.attached is None:
+        return
+    page.heading("Attached")
+    page.item("It was submitted without jobtui: how it ends is its scheduler's word, and it is never run again.", "dim")
+    page.value("stdout", spec.attached.stdout or "not told")
+    page.value("stderr", spec.attached.stderr or "not told")
 
 
 def _add_conditions(page: Page, dossier: Dossier) -> None:

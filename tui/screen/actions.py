@@ -6,7 +6,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .action import Action, Group, Pane
-from .orders import CANCEL, HOLD, PRIORITY, RELEASE, REMOVE, REQUEUE, RESUBMIT, RESUME, RETRY, SIGNAL, SUSPEND, Order
+from .orders import (
+    ATTACH,
+    CANCEL,
+    HOLD,
+    PRIORITY,
+    RELEASE,
+    REMOVE,
+    REQUEUE,
+    RESUBMIT,
+    RESUME,
+    RETRY,
+    SIGNAL,
+    SUSPEND,
+    Order,
+)
 
 if TYPE_CHECKING:
     from .desk import JobScreen
@@ -85,6 +99,9 @@ JOB_ACTIONS = (
         "Jobs",
         _LIST,
         "new",
+    ),
+    _order(
+        ATTACH, "A", "Take a job over that sbatch, qsub or bsub made: the work directory keeps its history from then on"
     ),
     _order(HOLD, "H", "Keep a waiting job from starting"),
     _order(RELEASE, "U", "Let a held job start"),

@@ -19,6 +19,7 @@ from .orders import (
     CANCEL,
     NO_BUGS,
     PRIORITY,
+    RESUBMIT,
     RETRY,
     SIGNAL,
     SIGNALS,
@@ -99,8 +100,6 @@ class Giver:
         jobs = self._desk.table.jobs
         if len(jobs.marks) > 1:
             return "this works on one job at a time"
-        if isinstance(self.single(), ForeignRef):
-            return "it was not submitted by jobtui"
         return "" if self.single() is not None else "there is no job"
 
     def single(self) -> JobRef | None:
@@ -161,7 +160,8 @@ class Giver:
     def _asks(self, order: Order, row: JobRow) -> bool:
         """Whether the order for this single job needs a question: some people want none for what has not started."""
         unasked = order is CANCEL and row.state in WAITING and not self._desk.memory.config.screen.confirm_own
-        return order.asks == "always" and not unasked
+        # What others submitted by other means is made anew out of what its scheduler tells.
+        return (order.asks == "always" and not unasked) or (order is RESUBMIT and row.foreign)
 
     def _ask(self, order: Order, refs: tuple[JobRef, ...]) -> None:
         from .dialogs import ConfirmDialog
@@ -239,16 +239,21 @@ class Giver:
 
     def edit(self) -> None:
         """Edit the spec of a job and submit it as a new one."""
-        from ..detail.editing import edit_and_resubmit
+        from ..detail.editing import edit_and_resubmit, edit_foreign
 
         desk, ref = self._desk, self.single()
-        if not isinstance(ref, Ref):
+        row = desk.table.jobs.row(ref) if ref is not None else None
+        if ref is None or row is None:
             desk.say(self.no_single_job())
             return
         if self._hasty():
             return
         manager = desk.places[ref.place].manager
-        desk.run_worker(partial(edit_and_resubmit, desk, ref, manager, desk.tools.edit))
+        if isinstance(ref, ForeignRef):
+            desk.say(f"{row.backend} is asked for the script of {row.jid} ...")
+            desk.run_worker(partial(edit_foreign, desk, ref, row, manager, desk.tools.edit))
+        else:
+            desk.run_worker(partial(edit_and_resubmit, desk, ref, manager, desk.tools.edit))
 
     def submit(self) -> None:
         """Fill in a form for a new job."""
@@ -312,7 +317,7 @@ class Giver:
         for place, some in by_place.items():
             assert order.foreign is not None
             try:
-                found = await self._desk.places[place].manager.order_foreign(order.foreign, [name for _, name in some])
+                found = await order.foreign(self._desk.places[place].manager, [name for _, name in some])
                 outcomes.update((ref, found[ref.backend, ref.jid]) for ref, _ in some)
             except NO_BUGS as error:
                 outcomes.update((ref, Outcome(0, False, words_of(error))) for ref, _ in some)

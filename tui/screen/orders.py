@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ...core.errands import ForeignOrder
-from ...core.job import ENDED, IN_FLIGHT, WAITING, JobRow, Outcome, SpecError, State
+from ...core.errands import ForeignName, ForeignOrder
+from ...core.job import ENDED, IN_FLIGHT, NO_ATTEMPT, WAITING, JobRow, Outcome, SpecError, State
 from ...core.manager import JobManager
 from ...core.settings import SettingsError
 from ...core.supervisor import EngineFailedError
@@ -21,6 +21,7 @@ NO_BUGS = (OSError, SpecError, WorkDirError, SettingsError, EngineFailedError, L
 
 Asks = Literal["always", "for many"]
 Give = Callable[[JobManager, Sequence[int]], Awaitable[list[Outcome]]]
+GiveForeign = Callable[[JobManager, Sequence[ForeignName]], Awaitable[Mapping[tuple[str, str], Outcome]]]
 # What a back end can do beside starting and stopping jobs, as words.
 Abilities = frozenset[str]
 
@@ -43,7 +44,7 @@ class Order:
     asks: Asks = "for many"
     warns: str = ""
     needs: str = ""
-    foreign: ForeignOrder | None = None
+    foreign: GiveForeign | None = None
 
     def refuses(self, row: JobRow, can: Abilities) -> str:
         """Why this job cannot take the order, "" if it can."""
@@ -56,7 +57,15 @@ def _no_cancel(row: JobRow, _can: Abilities) -> str:
     return f"it has ended already ({row.state})" if row.state in ENDED else ""
 
 
+def _no_attach(row: JobRow, _can: Abilities) -> str:
+    if not row.foreign:
+        return "it is a job of this work directory already"
+    return f"it has ended already ({row.state})" if row.state in ENDED else ""
+
+
 def _no_retry(row: JobRow, _can: Abilities) -> str:
+    if row.attached:
+        return NO_ATTEMPT
     if row.state in ENDED:
         return ""
     word = "is being stopped" if row.state is State.CANCELLING else f"is {row.state}"
@@ -66,6 +75,8 @@ def _no_retry(row: JobRow, _can: Abilities) -> str:
 def _no_requeue(row: JobRow, can: Abilities) -> str:
     if row.foreign and "requeue" not in can:
         return f"the back end {row.backend} puts no job back that jobtui did not submit"
+    if row.attached:
+        return NO_ATTEMPT
     if row.state in IN_FLIGHT or (row.state is State.HELD and row.jid is not None):
         return ""
     if row.state in ENDED:
@@ -128,6 +139,26 @@ async def _resubmit(manager: JobManager, jobs: Sequence[int]) -> list[Outcome]:
     return outcomes
 
 
+def _errand(order: ForeignOrder) -> GiveForeign:
+    return lambda manager, jobs: manager.order_foreign(order, jobs)
+
+
+async def _resubmit_foreign(manager: JobManager, jobs: Sequence[ForeignName]) -> Mapping[tuple[str, str], Outcome]:
+    outcomes: dict[tuple[str, str], Outcome] = {}
+    for backend, job in jobs:
+        try:
+            made = await manager.submit(await manager.foreign_spec(backend, job))
+            outcomes[backend, job.jid] = Outcome(0, True, f"submitted again as job {made[0]}")
+        except NO_BUGS as error:
+            outcomes[backend, job.jid] = Outcome(0, False, words_of(error))
+    return outcomes
+
+
+async def _nothing(_manager: JobManager, _jobs: Sequence[int]) -> list[Outcome]:
+    """For an order that jobs of a work directory never take."""
+    return []
+
+
 CANCEL = Order(
     "cancel",
     "cancel",
@@ -136,7 +167,7 @@ CANCEL = Order(
     _no_cancel,
     lambda m, jobs: m.cancel(jobs),
     "always",
-    foreign=ForeignOrder("cancel"),
+    foreign=_errand(ForeignOrder("cancel")),
 )
 RETRY = Order("retry", "retry", "retried", ("retry",), _no_retry, lambda m, jobs: m.retry(jobs))
 REQUEUE = Order(
@@ -149,9 +180,14 @@ REQUEUE = Order(
     "always",
     "What runs is stopped, and runs again from its beginning as its next attempt.",
     needs="requeue",
-    foreign=ForeignOrder("requeue"),
+    foreign=_errand(ForeignOrder("requeue")),
 )
-RESUBMIT = Order("resubmit", "resubmit", "resubmitted", ("resubmit",), _no_resubmit, _resubmit)
+RESUBMIT = Order(
+    "resubmit", "resubmit", "resubmitted", ("resubmit",), _no_resubmit, _resubmit, foreign=_resubmit_foreign
+)
+ATTACH = Order(
+    "attach", "attach", "attached", ("attach",), _no_attach, _nothing, foreign=_errand(ForeignOrder("attach"))
+)
 HOLD = Order(
     "hold",
     "hold",
@@ -160,7 +196,7 @@ HOLD = Order(
     _no_hold,
     lambda m, jobs: m.hold(jobs),
     needs="hold",
-    foreign=ForeignOrder("hold"),
+    foreign=_errand(ForeignOrder("hold")),
 )
 RELEASE = Order(
     "release",
@@ -169,7 +205,7 @@ RELEASE = Order(
     ("release",),
     _no_release,
     lambda m, jobs: m.release(jobs),
-    foreign=ForeignOrder("release"),
+    foreign=_errand(ForeignOrder("release")),
 )
 SUSPEND = Order(
     "suspend",
@@ -179,7 +215,7 @@ SUSPEND = Order(
     _no_suspend,
     lambda m, jobs: m.suspend(jobs),
     needs="suspend",
-    foreign=ForeignOrder("suspend"),
+    foreign=_errand(ForeignOrder("suspend")),
 )
 RESUME = Order(
     "resume",
@@ -189,7 +225,7 @@ RESUME = Order(
     _no_resume,
     lambda m, jobs: m.resume(jobs),
     needs="suspend",
-    foreign=ForeignOrder("resume"),
+    foreign=_errand(ForeignOrder("resume")),
 )
 REMOVE = Order(
     "remove",
@@ -221,7 +257,7 @@ def signal_order(name: str) -> Order:
         lambda manager, jobs: manager.signal(jobs, known),
         "always",
         needs="signal",
-        foreign=ForeignOrder("signal", signal=known),
+        foreign=_errand(ForeignOrder("signal", signal=known)),
     )
 
 
