@@ -138,6 +138,9 @@ def stop_engine(workdir: WorkDir, timeout: float = 10.0) -> bool:
     while time.monotonic() < deadline:
         now = read_lease(workdir)
         if now is None or now.token != lease.token or not is_held(now):
+            if workdir.path in _started:
+                # It is not one that has yet to take its lease: the next submission needs another.
+                _started[workdir.path] = _started[workdir.path][0], 0.0
             return True
         time.sleep(_LOOK)
     raise EngineFailedError(f"the engine (pid {lease.process.pid} on {lease.host}) has not stopped yet")

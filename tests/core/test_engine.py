@@ -402,6 +402,13 @@ def test_stopping_the_engine_leaves_running_jobs_alone_and_the_next_adopts_them(
     assert (row.state, row.exit_code, row.attempt) == ("failed", 4, 1)
 
 
+def test_a_job_submitted_right_after_an_engine_was_stopped_runs(manager: BlockingJobManager) -> None:
+    for _ in range(5):
+        job = manager.submit(sh("true"))[0]
+        manager.wait([job], timeout=60)
+        manager.stop_engine()
+
+
 def test_a_reused_pid_is_never_touched(manager: BlockingJobManager, until: Until) -> None:
     manager.configure({"autostart": False})
     job = manager.submit(sh("sleep 60"))[0]
