@@ -31,8 +31,14 @@ def test_queues_nodes_and_ones_own_share_of_them(
     try:
         until(lambda: row(job).state == "running", 60)
         command = [str(Path(sys.executable).with_name("jobtui")), "-w", manager.workdir.path, "queues", "--json"]
-        done = subprocess.run(command, env=slurm.env, capture_output=True, text=True, timeout=120, check=True)
-        (told,) = json.loads(done.stdout)
+
+        def ask() -> dict[str, Any]:
+            done = subprocess.run(command, env=slurm.env, capture_output=True, text=True, timeout=120, check=True)
+            return json.loads(done.stdout)[0]
+
+        # The job's own records told that it runs; Slurm is asked again some seconds later.
+        until(lambda: any(queue["my_running"] for queue in ask()["queues"]), 60)
+        told = ask()
         assert (told["backend"], told["trouble"]) == ("slurm", "")
         main = next(queue for queue in told["queues"] if queue["default"])
         assert (main["name"], main["total"], main["used"], main["free"]) == ("main", 16, 1, 11)
