@@ -305,7 +305,7 @@ def test_what_pbs_runs_sets_the_variables_and_becomes_the_job_script(tmp_path: P
     child = subprocess.Popen(
         ["/bin/sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=node
     )
-    out, err = child.communicate(command.stdin, timeout=20)
+    out, err = child.communicate(command.stdin, timeout=60)
     got = dict(one.split("=", 1) for one in out.decode().split("\0") if one)
     got = {name: value for name, value in got.items() if name not in ("PWD", "SHLVL", "_", "OLDPWD")}
     # Jobs that this one submits do not pass for it.

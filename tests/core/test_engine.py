@@ -201,7 +201,7 @@ def test_force_kills_at_once(manager: BlockingJobManager, until: Until) -> None:
     manager.cancel([job])
     assert one(manager, job).state == "cancelling"
     assert manager.cancel([job], force=True)[0].done
-    assert manager.wait([job], timeout=20)[0].state == "cancelled"
+    assert manager.wait([job], timeout=60)[0].state == "cancelled"
 
 
 def test_a_queued_job_is_cancelled_at_once_even_without_an_engine(manager: BlockingJobManager) -> None:
@@ -210,13 +210,13 @@ def test_a_queued_job_is_cancelled_at_once_even_without_an_engine(manager: Block
     assert manager.cancel([job])[0].words == "cancelled"
     assert one(manager, job).state == "cancelled"
     manager.start_engine()
-    assert manager.wait([job], timeout=20)[0].state == "cancelled"
+    assert manager.wait([job], timeout=60)[0].state == "cancelled"
     assert not os.path.exists(f"{manager.workdir.metadir(job)}/job.begin")
 
 
 def test_ended_jobs_cannot_be_cancelled_and_running_ones_not_retried(manager: BlockingJobManager, until: Until) -> None:
     done, running = manager.submit(sh("true"), sh("sleep 30"))
-    manager.wait([done], timeout=20)
+    manager.wait([done], timeout=60)
     until(lambda: one(manager, running).state == "running")
     assert not manager.cancel([done])[0].done
     assert not manager.retry([running])[0].done
@@ -226,10 +226,10 @@ def test_ended_jobs_cannot_be_cancelled_and_running_ones_not_retried(manager: Bl
 
 def test_retry_by_hand_runs_the_same_job_again(manager: BlockingJobManager, tmp_path: Path) -> None:
     job = manager.submit(sh(f"echo $JOBTUI_ATTEMPT; test -e {tmp_path}/fixed"))[0]
-    assert manager.wait([job], timeout=20)[0].state == "failed"
+    assert manager.wait([job], timeout=60)[0].state == "failed"
     (tmp_path / "fixed").touch()
     assert manager.retry([job])[0].done
-    row = manager.wait([job], timeout=20)[0]
+    row = manager.wait([job], timeout=60)[0]
     assert (row.state, row.attempt, out(manager, job)) == ("finished", 2, "2\n")
 
 
@@ -238,15 +238,15 @@ def test_a_cancelled_job_can_be_retried(manager: BlockingJobManager) -> None:
     manager.cancel([job])
     assert one(manager, job).state == "cancelled"
     manager.retry([job])
-    row = manager.wait([job], timeout=20)[0]
+    row = manager.wait([job], timeout=60)[0]
     assert (row.state, out(manager, job)) == ("finished", "ran\n")
 
 
 def test_resubmit_makes_a_new_job_with_lineage_and_changes(manager: BlockingJobManager) -> None:
     old = manager.submit(sh("echo $X; exit 1", env={"X": "1"}, name="first"))[0]
-    manager.wait([old], timeout=20)
+    manager.wait([old], timeout=60)
     new = manager.resubmit(old, env={"X": "2"})
-    row = manager.wait([new], timeout=20)[0]
+    row = manager.wait([new], timeout=60)[0]
     assert (row.resubmitted_from, row.name, out(manager, new), row.attempt) == (old, "first", "2\n", 1)
     assert out(manager, old) == "1\n"
 
@@ -255,16 +255,16 @@ def test_hold_keeps_a_job_until_release(manager: BlockingJobManager, until: Unti
     manager.configure({"slots": 1, "linger": 0.2})
     blocker, held = manager.submit(sh("sleep 0.3"), sh("true"))
     assert manager.hold([held])[0].done
-    manager.wait([blocker], timeout=20)
+    manager.wait([blocker], timeout=60)
     until(lambda: manager.engine() is None)
     assert one(manager, held).state == "held"
     assert manager.release([held])[0].done
-    assert manager.wait([held], timeout=20)[0].state == "finished"
+    assert manager.wait([held], timeout=60)[0].state == "finished"
 
 
 def test_the_array_tasks_know_their_index_and_their_array(manager: BlockingJobManager) -> None:
     ids = manager.submit(*[sh("echo $JOBTUI_ARRAY_ID/$JOBTUI_ARRAY_INDEX", array=ArrayTask(0, i)) for i in (1, 4, 7)])
-    rows = manager.wait(ids, timeout=20)
+    rows = manager.wait(ids, timeout=60)
     assert [out(manager, job) for job in ids] == [f"{ids[0]}/{i}\n" for i in (1, 4, 7)]
     assert [(row.array, row.array_index) for row in rows] == [(ids[0], 1), (ids[0], 4), (ids[0], 7)]
 
@@ -272,7 +272,7 @@ def test_the_array_tasks_know_their_index_and_their_array(manager: BlockingJobMa
 def test_gpus_are_given_out_one_by_one(manager: BlockingJobManager) -> None:
     manager.configure({"slots": 4, "gpus": 2})
     ids = manager.submit(*[sh("echo $CUDA_VISIBLE_DEVICES; sleep 0.3", resources=Resources(gpus=1)) for _ in range(4)])
-    manager.wait(ids, timeout=20)
+    manager.wait(ids, timeout=60)
     seen = [out(manager, job).strip() for job in ids]
     assert sorted(seen[:2]) == ["0", "1"] and sorted(seen[2:]) == ["0", "1"]
 
@@ -294,7 +294,7 @@ def test_on_error_retry_tries_all_jobs_again_but_those_that_say_otherwise(manage
 def test_the_job_has_the_submitters_environment_not_the_engines(manager: BlockingJobManager) -> None:
     first = manager.submit(sh("echo $FRUIT"), environment={**os.environ, "FRUIT": "apple"})
     second = manager.submit(sh("echo $FRUIT"), environment={**os.environ, "FRUIT": "pear"})
-    manager.wait(first + second, timeout=20)
+    manager.wait(first + second, timeout=60)
     assert [out(manager, job) for job in first + second] == ["apple\n", "pear\n"]
 
 
@@ -320,7 +320,7 @@ def test_a_failed_submission_makes_no_job_at_all(manager: BlockingJobManager) ->
 
 def test_removed_jobs_are_gone_and_their_ids_stay_taken(manager: BlockingJobManager) -> None:
     ids = manager.submit(sh("true"), sh("true"))
-    manager.wait(ids, timeout=20)
+    manager.wait(ids, timeout=60)
     assert all(outcome.done for outcome in manager.remove(ids))
     assert manager.jobs() == [] and not os.path.exists(manager.workdir.metadir(ids[0]))
     assert manager.submit(sh("true"))[0] == ids[-1] + 1
@@ -384,21 +384,23 @@ def test_only_one_engine_drives(workdir: WorkDir, until: Until) -> None:
 
 def test_the_engine_ends_by_itself_and_a_new_job_starts_another(manager: BlockingJobManager, until: Until) -> None:
     manager.configure({"linger": 0.1})
-    manager.wait(manager.submit(sh("true")), timeout=20)
+    manager.wait(manager.submit(sh("true")), timeout=60)
     until(lambda: manager.engine() is None)
     assert read_lease(manager.workdir) is None
-    assert manager.wait(manager.submit(sh("true")), timeout=20)[0].state == "finished"
+    assert manager.wait(manager.submit(sh("true")), timeout=60)[0].state == "finished"
 
 
 def test_stopping_the_engine_leaves_running_jobs_alone_and_the_next_adopts_them(
-    manager: BlockingJobManager, until: Until
+    manager: BlockingJobManager, until: Until, tmp_path: Path
 ) -> None:
-    job = manager.submit(sh("sleep 1; exit 4"))[0]
+    go = tmp_path / "go"
+    job = manager.submit(sh(f"while [ ! -e {go} ]; do sleep 0.1; done; exit 4"))[0]
     until(lambda: one(manager, job).started)
     assert manager.stop_engine()
     assert one(manager, job).state == "running"
     manager.start_engine()
-    row = manager.wait([job], timeout=20)[0]
+    go.touch()
+    row = manager.wait([job], timeout=60)[0]
     assert (row.state, row.exit_code, row.attempt) == ("failed", 4, 1)
 
 
@@ -427,21 +429,21 @@ def test_a_reused_pid_is_never_touched(manager: BlockingJobManager, until: Until
     begin["wrapper"][0] = begin["payload"][0] = os.getpid()
     path.write_bytes(msgspec.json.encode(begin) + b"\n")
     manager.start_engine()
-    row = manager.wait([job], timeout=20)[0]
+    row = manager.wait([job], timeout=60)[0]
     assert (row.state, row.reason) == ("cancelled", "person")
 
 
 def test_a_retry_that_has_not_begun_can_be_taken_back(manager: BlockingJobManager, tmp_path: Path) -> None:
     job = manager.submit(sh(f"echo x >> {tmp_path}/ran; false"))[0]
-    manager.wait([job], timeout=20)
+    manager.wait([job], timeout=60)
     manager.configure({"autostart": False})
     manager.stop_engine()
     assert manager.retry([job])[0].done
     assert one(manager, job).state == "queued"
     assert manager.cancel([job])[0].done
     manager.start_engine()
-    manager.wait([job], timeout=20)
+    manager.wait([job], timeout=60)
     assert (one(manager, job).state, one(manager, job).attempt) == ("failed", 1)
     manager.retry([job])
-    assert manager.wait([job], timeout=20)[0].attempt == 2, "and asked for again it runs"
+    assert manager.wait([job], timeout=60)[0].attempt == 2, "and asked for again it runs"
     assert (tmp_path / "ran").read_text() == "x\nx\n"

@@ -154,7 +154,7 @@ def test_of_two_copies_of_a_script_only_one_runs_the_command(tmp_path: Path, sh:
     script = Script(tmp_path, spec("sh", "-c", "echo ran; sleep 0.2"))
     children = [script.start(sh) for _ in range(8)]
     for child in children:
-        child.communicate(timeout=20)
+        child.communicate(timeout=60)
     assert script.out() == b"ran\n"
     assert judge(script.facts()).state == "finished"
 
