@@ -34,7 +34,8 @@ def slurm() -> Iterator[Cluster]:
 def slow(slurm: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[BlockingJobManager, int]]:
     """A job that runs into Slurm's own time limit while the other tests run."""
     manager = BlockingJobManager(WorkDir(tmp_path_factory.mktemp("slow") / "jobs"))
-    needs = Resources(time=60.0)
+    # Not on the node that fails in another test.
+    needs = Resources(time=60.0, extra=(f"--nodelist={slurm.env['JOBTUI_SLURM_NODE']}1",))
     job = manager.submit(
         JobSpec(shell="trap 'exit 7' TERM; while :; do sleep 0.2; done", backend="slurm", resources=needs)
     )
