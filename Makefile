@@ -16,10 +16,13 @@ snapshots: .venv/.dev
 	git status --short tests/tui/snapshots
 
 # Real schedulers, from Debian packages, on loopback: needs root on Debian, and skips with a reason elsewhere. Each file has
-# schedulers of its own, so that files can run beside each other; most of their time is waiting.
+# schedulers of its own, so that files can run beside each other; most of their time is waiting. What failed is tried once
+# more with fresh schedulers, for the daemons are not ours: both results are shown, and what fails twice has failed.
+CLUSTERS := JOBTUI_TEST_CLUSTERS=1 $(BIN)/python -m pytest tests/clusters -ra --durations=8 -n 3 --dist loadfile
 test-clusters: .venv/.dev
-	@folder=$$(mktemp -d /tmp/XXXXXX); JOBTUI_TEST_CLUSTERS=1 $(BIN)/python -m pytest tests/clusters -ra --durations=8 \
-	  -n 3 --dist loadfile --basetemp=$$folder/t; code=$$?; rm -rf $$folder; exit $$code
+	@folder=$$(mktemp -d /tmp/XXXXXX); $(CLUSTERS) --basetemp=$$folder/t; code=$$?; \
+	  if [ $$code = 1 ]; then $(CLUSTERS) --last-failed --last-failed-no-failures none --basetemp=$$folder/u; code=$$?; fi; \
+	  rm -rf $$folder; exit $$code
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .
